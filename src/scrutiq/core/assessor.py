@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 from urllib.parse import parse_qsl, urlencode
 
@@ -25,7 +25,7 @@ class AssessorUri:
 
     scheme: str
     model: str = ""
-    options: FrozenDict[str, str] = FrozenDict()
+    options: FrozenDict[str, str] = field(default_factory=FrozenDict)
 
     @classmethod
     def parse(cls, text: str) -> AssessorUri:

@@ -7,6 +7,7 @@ import re
 import string
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -81,7 +82,7 @@ class Dimension(Noun):
         if self.ideal is not None and not low < self.ideal < high:
             raise ValueError(f"ideal {self.ideal:g} does not lie inside the range {list(self.range)}")
         scores = [level.score for level in self.levels]
-        if any(a >= b for a, b in zip(scores, scores[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(scores)):
             raise ValueError("levels stand in ascending order of score, each score once")
         if scores[0] < low or scores[-1] > high:
             raise ValueError(f"a level's score lies outside the range {list(self.range)}")
@@ -98,7 +99,7 @@ class Dimension(Noun):
     def boundaries(self) -> tuple[float, ...]:
         """Scores at which one level gives way to the next: midway between neighbours."""
         scores = [level.score for level in self.levels]
-        return tuple((a + b) / 2 for a, b in zip(scores, scores[1:], strict=False))
+        return tuple((a + b) / 2 for a, b in pairwise(scores))
 
     def level(self, score: float) -> Level:
         """Return the level that a score belongs to.
