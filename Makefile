@@ -6,6 +6,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NO_MKDOCS_2_WARNING := 1
 PIP := $(BIN)/python -m pip install -q -c constraints.txt --build-constraint constraints.txt
 
 # A stamp is older than what it was made from only when something has to be installed again.

@@ -6,9 +6,7 @@ import subprocess
 import sys
 
 #: Packages that no module of Scrutiq may load when it is imported; they are imported where they are used.
-NEVER = (
-    "matplotlib", "numba", "onnxruntime", "pandas", "pyarrow", "scipy.stats", "skimage.metrics", "torch", "transformers",
-)  # fmt: skip
+NEVER = ("matplotlib", "numba", "onnxruntime", "pandas", "pyarrow", "scipy.stats", "skimage.metrics", "torch")
 #: Nor these, at the top and in the nouns.
 NOT_IN_CORE = (*NEVER, "gdcm", "nibabel", "PIL", "pydicom", "scipy", "skimage", "tifffile", "typer", "yaml")
 

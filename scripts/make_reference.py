@@ -1,0 +1,129 @@
+"""Write the parts of docs/reference that follow from the code: JSON Schemas, and the tables between markers.
+
+Usage: make_reference.py [--check]
+
+With ``--check`` nothing is written; the exit status is 1 when a file is out of date.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from scrutiq import rubrics
+from scrutiq.core import (
+    SCHEMA_VERSION,
+    Assessment,
+    AssessmentSet,
+    Case,
+    Dimension,
+    Finding,
+    Image,
+    Judgement,
+    Noun,
+    Rubric,
+)
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+NOUNS: tuple[type[Noun], ...] = (AssessmentSet, Assessment, Case, Finding, Image, Judgement, Rubric)
+
+
+def schema(noun: type[Noun]) -> str:
+    """Return the JSON Schema of the documents that ``noun.to_json`` writes."""
+    body = noun.model_json_schema(mode="serialization")
+    properties = {"schema_version": {"const": SCHEMA_VERSION}} | body.pop("properties")
+    properties["schema_version"] = {"const": SCHEMA_VERSION, "description": "Version of this format."}
+    required = ["schema_version", *(name for name in body.pop("required", []) if name != "schema_version")]
+    document = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **body,
+        "properties": properties,
+        "required": required,
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def rubric_tables() -> str:
+    """Return one section a shipped rubric, with a table of levels for each dimension."""
+    return "\n\n".join(_rubric(rubric) for rubric in rubrics.shipped())
+
+
+def _rubric(rubric: Rubric) -> str:
+    window = "none" if rubric.window is None else "{:g} to {:g}".format(*rubric.window.bounds)
+    lines = [
+        f"## `{rubric.name}`: {rubric.title}",
+        rubric.description,
+        _table(
+            ("", ""),
+            [
+                ("Source", rubric.source),
+                ("Modalities", ", ".join(rubric.modalities)),
+                ("Images it needs", ", ".join(rubric.requires)),
+                ("Images it uses where present", ", ".join(rubric.optional) or "none"),
+                ("Window in which it was read", window),
+                ("SHA-256", f"`{rubric.hash}`"),
+            ],
+        ),
+    ]
+    lines += [_dimension(name, scale) for name, scale in rubric.dimensions.items()]
+    if rubric.caption:
+        lines.append(f"Caption: `{rubric.caption}`")
+    return "\n\n".join(lines)
+
+
+def _dimension(name: str, scale: Dimension) -> str:
+    low, high = scale.range
+    best = f"{scale.ideal:g} is best" if scale.ideal is not None else f"{scale.better} is better"
+    absent = f" May be not applicable: *{scale.not_applicable}*." if scale.not_applicable else ""
+    head = f"**{scale.title}** (`{name}`), {low:g} to {high:g}, {best}. {scale.description}{absent}"
+    rows = [(f"{level.score:g}", level.word, level.criterion) for level in scale.levels]
+    return head + "\n\n" + _table(("score", "level", "criterion"), rows)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    cells = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells)
+
+
+#: What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` in a page.
+GENERATED: dict[str, Callable[[], str]] = {"rubrics": rubric_tables}
+
+
+def fill(page: str) -> str:
+    """Return a page with the text between its markers made afresh."""
+
+    def block(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{GENERATED[match[2]]()}\n\n{match[3]}"
+
+    return re.sub(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", block, page, flags=re.DOTALL)
+
+
+def outputs() -> dict[Path, str]:
+    """Return every generated file and its text."""
+    files = {REFERENCE / "schema" / f"{noun.__name__}.json": schema(noun) for noun in NOUNS}
+    for page in sorted(REFERENCE.glob("*.md")):
+        text = page.read_text("utf-8")
+        if "<!-- generated: " in text:
+            files[page] = fill(text)
+    return files
+
+
+def main(arguments: list[str]) -> int:
+    stale = [path for path, text in outputs().items() if not path.exists() or path.read_text("utf-8") != text]
+    for path in stale:
+        print(f"{'out of date' if '--check' in arguments else 'written'}: {path.relative_to(ROOT)}")
+        if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(outputs()[path], "utf-8")
+    if stale and "--check" in arguments:
+        print("Run make reference, and commit the result.")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
