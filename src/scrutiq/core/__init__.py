@@ -13,6 +13,7 @@ from scrutiq.core.assessment import (
 )
 from scrutiq.core.assessor import Assessor, AssessorUri, EvidenceMap
 from scrutiq.core.case import Case, Role
+from scrutiq.core.comparison import Comparison, DimensionComparison
 from scrutiq.core.errors import (
     DeclinedError,
     InputError,
@@ -34,8 +35,10 @@ __all__ = [
     "Assessor",
     "AssessorUri",
     "Case",
+    "Comparison",
     "DeclinedError",
     "Dimension",
+    "DimensionComparison",
     "Evidence",
     "EvidenceMap",
     "Finding",
