@@ -57,16 +57,14 @@ def _rubric(rubric: Rubric) -> str:
     lines = [
         f"## `{rubric.name}`: {rubric.title}",
         rubric.description,
-        _table(
-            ("", ""),
+        "\n".join(
             [
-                ("Source", rubric.source),
-                ("Modalities", ", ".join(rubric.modalities)),
-                ("Images it needs", ", ".join(rubric.requires)),
-                ("Images it uses where present", ", ".join(rubric.optional) or "none"),
-                ("Window in which it was read", window),
-                ("SHA-256", f"`{rubric.hash}`"),
-            ],
+                f"* Source: {rubric.source}",
+                f"* Modalities: {', '.join(rubric.modalities)}",
+                f"* Images it needs: {', '.join(rubric.requires)}",
+                f"* Images it uses where present: {', '.join(rubric.optional) or 'none'}",
+                f"* Window in which it was read: {window}",
+            ]
         ),
     ]
     lines += [_dimension(name, scale) for name, scale in rubric.dimensions.items()]
