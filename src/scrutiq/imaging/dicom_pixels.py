@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import isfinite
 from typing import Any, cast
 
@@ -12,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import uid
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import get_decoder  # type: ignore[attr-defined]
 from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import UID
 
 from scrutiq.core import InputError
+from scrutiq.imaging.codec_process import decode_apart
 from scrutiq.imaging.dicom_stream import Opened
 from scrutiq.imaging.limits import MAX_FRAMES, check_pixels
 
@@ -42,10 +43,12 @@ _GREY = {"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"}
 _COLOUR = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT"}
 
 #: One codec for each compression, so that a file gives the same pixels wherever it is read. pylibjpeg-libjpeg (GPL) is
-#: never used, nor anything that happens to be installed beside these.
+#: never used, nor anything that happens to be installed beside these. RLE is pydicom's own: pylibjpeg-rle 2.2 panics
+#: on damaged data, past every ``except Exception``.
 _CODECS = {
     **dict.fromkeys((uid.JPEG2000Lossless, uid.JPEG2000), "pylibjpeg"),
-    **dict.fromkeys((uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K, uid.RLELossless), "pylibjpeg"),
+    **dict.fromkeys((uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K), "pylibjpeg"),
+    uid.RLELossless: "pydicom",
     **dict.fromkeys((uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1), "gdcm"),
     **dict.fromkeys((uid.JPEGLSLossless, uid.JPEGLSNearLossless), "gdcm"),
 }
@@ -266,15 +269,13 @@ def decode(opened: Opened, layout: Layout, index: int) -> npt.NDArray[Any]:
     InputError
         If the decoder cannot.
     """
-    decoder = get_decoder(layout.syntax)
     opened.stream.seek(layout.offset)
     try:
-        pixels, properties = decoder.as_array(
-            cast(Any, opened.stream),
-            index=index,
-            decoding_plugin=_CODECS.get(layout.syntax, ""),
-            **layout.options,
-        )
+        if layout.syntax.is_encapsulated:
+            pixels, properties = _decompress(opened, layout, index)
+        else:
+            decoder = get_decoder(layout.syntax)
+            pixels, properties = decoder.as_array(cast(Any, opened.stream), index=index, **layout.options)
     except MemoryError:
         raise
     except Exception:
@@ -285,6 +286,23 @@ def decode(opened: Opened, layout: Layout, index: int) -> npt.NDArray[Any]:
         raise InputError("the decoded pixels do not have the size that the header states.")
     pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     return _shifted(pixels, layout) if layout.shift else pixels
+
+
+def _decompress(opened: Opened, layout: Layout, index: int) -> tuple[npt.NDArray[Any], dict[str, Any]]:
+    options = {key: value for key, value in layout.options.items() if key != "extended_offsets"}
+    stored = get_frame(
+        cast(Any, opened.stream),
+        index,
+        number_of_frames=layout.frames,
+        extended_offsets=layout.options.get("extended_offsets"),
+    )
+    frame = encapsulate([stored], has_bot=False)
+    options["number_of_frames"] = 1
+    codec = _CODECS[layout.syntax]
+    if codec == "gdcm":
+        return decode_apart(layout.syntax, codec, frame, options)
+    pixels, properties = get_decoder(layout.syntax).as_array(frame, index=0, decoding_plugin=codec, **options)
+    return pixels, properties
 
 
 def _needed(header: Dataset, keyword: str) -> int:
@@ -327,19 +345,8 @@ def _check_codec(syntax: UID, stored: int) -> None:
         raise InputError(f"pixels stored as {syntax.name} cannot be decoded; convert the file first.") from None
     codec = _CODECS.get(syntax)
     if codec is None or codec not in decoder.available_plugins:
-        package = "python-gdcm" if codec == "gdcm" else "pylibjpeg with pylibjpeg-openjpeg and pylibjpeg-rle"
+        package = "python-gdcm" if codec == "gdcm" else "pylibjpeg with pylibjpeg-openjpeg"
         raise InputError(f"decoding {syntax.name} needs {package}, which is not installed.")
-    if codec == "gdcm":
-        _silence_gdcm()
-
-
-@lru_cache(maxsize=1)
-def _silence_gdcm() -> None:
-    import gdcm
-
-    gdcm.Trace.DebugOff()
-    gdcm.Trace.WarningOff()
-    gdcm.Trace.ErrorOff()
 
 
 def _check_fragments(opened: Opened, pixels: int, frames: int) -> dict[str, Any]:
