@@ -13,7 +13,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 from scrutiq import rubrics
+from scrutiq.cli.app import app
 from scrutiq.core import (
     SCHEMA_VERSION,
     Assessment,
@@ -26,6 +29,8 @@ from scrutiq.core import (
     Noun,
     Rubric,
 )
+from scrutiq.metrics import MEASURES, Measure
+from scrutiq.metrics.registry import PIXEL_UNIT
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -87,8 +92,45 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells)
 
 
+def measurement_sections() -> str:
+    """Return one section a measurement that needs no reference."""
+    return "\n\n".join(_measurement(entry) for entry in MEASURES.values())
+
+
+def _measurement(entry: Measure) -> str:
+    low, high = (f"{end:g}".replace("inf", "∞") for end in entry.range)
+    unit = "the unit of the image" if entry.unit == PIXEL_UNIT else {"1": "none"}.get(entry.unit, entry.unit)
+    lines = [
+        f"* Unit: {unit}",
+        f"* Range: {low} to {high}; {entry.direction}",
+        f"* Source: {entry.source}",
+        f"* Not good for: {entry.limits}",
+    ]
+    if entry.map is not None:
+        lines.append("* It has a map" + (f", in {entry.map_unit}." if entry.map_unit else "."))
+    title = entry.title[0].upper() + entry.title[1:]
+    return f"## `{entry.name}`\n\n{title}.\n\n" + "\n".join(lines)
+
+
+def command_help() -> str:
+    """Return one section a verb, with what its ``--help`` prints."""
+    runner = CliRunner(env={"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"})
+    sections = []
+    for command in app.registered_commands:
+        assert command.callback is not None
+        verb = command.name or command.callback.__name__
+        text = runner.invoke(app, [verb, "--help"], prog_name="scrutiq", catch_exceptions=False).output
+        body = "\n".join(line.rstrip() for line in text.strip().splitlines())
+        sections.append(f"## `scrutiq {verb}`\n\n```text\n{body}\n```")
+    return "\n\n".join(sections)
+
+
 #: What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` in a page.
-GENERATED: dict[str, Callable[[], str]] = {"rubrics": rubric_tables}
+GENERATED: dict[str, Callable[[], str]] = {
+    "commands": command_help,
+    "measurements": measurement_sections,
+    "rubrics": rubric_tables,
+}
 
 
 def fill(page: str) -> str:
