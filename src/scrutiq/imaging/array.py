@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from scrutiq.core import GREY, Image, InputError, Modality, Source, Window
+from scrutiq.core import GREY, Image, InputError, Modality, Source
 from scrutiq.imaging.decoding import as_float32, decoding, integer_range, series_of
 from scrutiq.imaging.fileref import FileRef
 from scrutiq.imaging.frames import Frames
 from scrutiq.imaging.limits import MAX_FRAMES, check_pixels
+from scrutiq.imaging.options import Given
 
 __all__ = ["ArrayFile", "ArrayFrames", "from_array"]
 
@@ -23,29 +24,24 @@ _DAMAGED = "the NumPy file ends early or is damaged; save it again with numpy.sa
 def from_array(
     array: npt.ArrayLike,
     *,
-    modality: Modality = Modality.UNKNOWN,
+    given: Given | None = None,
     unit: str = GREY,
-    spacing: tuple[float, float] | None = None,
     data_range: tuple[float, float] | None = None,
-    window: Window | None = None,
 ) -> Image | ArrayFrames:
     """Make images of an array.
 
     Parameters
     ----------
     array : array_like of bool, int or float
-        (H, W), (H, W, 1) or (H, W, 3) makes one image; (N, H, W), (N, H, W, 1) or (N, H, W, 3) makes N. A last axis of 3
-        is always RGB, of 1 always dropped, of 4 refused (drop the alpha channel, or move the axis).
-    modality : Modality
+        (H, W), (H, W, 1) or (H, W, 3) makes one image; (N, H, W), (N, H, W, 1) or (N, H, W, 3) makes N. A last axis of
+        3 is always RGB, of 1 always dropped, of 4 refused (drop the alpha channel, or move the axis).
+    given : Given, optional
+        Modality, window and spacing.
     unit : str
-        ``"HU"`` if the values are CT numbers, else grey levels or what they are.
-    spacing : tuple of float, optional
-        (row, column) distance between pixel centres, mm.
+        ``"HU"`` if the values are CT numbers (the modality must then be CT), else grey levels or what they are.
     data_range : tuple of float, optional
         Lowest and highest value that the format can hold. By default the range of the integer type, None for floating
         point and for 64-bit integers. It is never taken from the values.
-    window : Window, optional
-        How to display it.
 
     Returns
     -------
@@ -56,10 +52,10 @@ def from_array(
     InputError
         If the array has another shape or type.
     ValueError
-        If an option does not fit an `Image`.
+        If the unit and the modality, or the ends of ``data_range``, do not fit together.
     """
     values = np.asarray(array)
-    frames = ArrayFrames(values, modality, unit, spacing, data_range or _range(values.dtype), window)
+    frames = ArrayFrames(values, given or Given(), unit, data_range or _range(values.dtype))
     return frames if frames.is_volume else frames[0]
 
 
@@ -67,30 +63,29 @@ class ArrayFrames(Frames):
     """The images of an array (see `from_array`), converted to float32 when asked for."""
 
     def __init__(
-        self,
-        values: npt.NDArray[Any],
-        modality: Modality,
-        unit: str,
-        spacing: tuple[float, float] | None,
-        data_range: tuple[float, float] | None,
-        window: Window | None,
+        self, values: npt.NDArray[Any], given: Given, unit: str, data_range: tuple[float, float] | None
     ) -> None:
         _check_dtype(values.dtype)
         self.is_volume, shape = _layout(values.shape)
         self._values = values.reshape(shape)
-        self._fields = {
-            "modality": modality,
-            "unit": unit,
-            "spacing": spacing,
-            "data_range": data_range,
-            "voi": window,
-        }
+        self._given = given
+        self._unit = unit
+        self._data_range = data_range
 
     def __len__(self) -> int:
         return len(self._values)
 
     def image(self, index: int) -> Image:
-        return Image(pixels=as_float32(self._values[index]), source=Source(frame=index), **self._fields)
+        pixels = as_float32(self._values[index])
+        return Image(
+            pixels=pixels,
+            modality=self._given.modality or Modality.UNKNOWN,
+            unit=self._unit,
+            spacing=self._given.spacing,
+            data_range=self._data_range,
+            voi=self._given.window if pixels.ndim == 2 else None,
+            source=Source(frame=index),
+        )
 
 
 class ArrayFile(Frames):

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from scrutiq.core import Image
+from scrutiq.core import Image, Source
 
 __all__ = ["Frames"]
 
@@ -30,6 +30,10 @@ class Frames(Sequence[Image], ABC):
         InputError
             If it cannot be decoded.
         """
+
+    def source(self, index: int) -> Source:
+        """Return where an image stands, as far as the header says; ``path`` is left to the caller."""
+        return Source(frame=index)
 
     @overload
     def __getitem__(self, index: int) -> Image: ...

@@ -31,8 +31,8 @@ _SHORT = "the NIfTI data end early or are damaged; save or transfer the file aga
 _TIGHTEST = 1032
 #: xyzt_units, spatial part, to mm. Zero (unknown) is taken for mm, as SPM, FSL, FreeSurfer and ITK do.
 _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
-#: World direction (index into R, A, S; sign) of increasing row and column on a slice across R, A, S: the patient's right
-#: is at the left of an axial and a coronal slice, the front at the left of a sagittal one, as DICOM viewers show them.
+#: World direction (index into R, A, S; sign) of increasing row and column on a slice across R, A, S: the patient's
+#: right is at the left of an axial and a coronal slice, the front at the left of a sagittal one, as DICOM viewers show.
 _DISPLAY = {0: ((2, -1), (1, -1)), 1: ((2, -1), (0, -1)), 2: ((1, -1), (0, -1))}
 
 
@@ -56,14 +56,14 @@ class NiftiFile(Frames):
     Notes
     -----
     The acquisition axis is the header's ``slice_dim`` where it states one; else the only axis with one voxel; else the
-    axis with the largest voxels; else (isotropic voxels) the last. A slice is turned and flipped, never resampled, to the
-    nearest anatomical directions as a radiologist sees it. ``scl_slope`` and ``scl_inter`` are applied. ``cal_min`` and
-    ``cal_max`` give the window. The unit stays grey level, also for CT: a NIfTI file cannot say that it holds HU.
+    axis with the largest voxels; else (isotropic voxels) the last. A slice is turned and flipped, never resampled, to
+    the nearest anatomical directions as a radiologist sees it. ``scl_slope`` and ``scl_inter`` are applied. ``cal_min``
+    and ``cal_max`` give the window. The unit stays grey level, also for CT: a NIfTI file cannot say that it holds HU.
     """
 
     def __init__(self, ref: FileRef) -> None:
         self.ref = ref
-        self._stream: IO[bytes] | None = None
+        self._stream: IO[bytes] | gzip.GzipFile | None = None
         self._kept: tuple[int, npt.NDArray[Any]] | None = None
         with decoding(ref, _DAMAGED):
             with ref.open(sequential=True) as stream:
@@ -126,6 +126,7 @@ class NiftiFile(Frames):
         if not is_nifti(block[:348]):
             raise InputError("the content is not a NIfTI volume, whatever the name says.")
         kind, size = (Nifti1Header, 348) if block[344:347] in (b"n+1", b"ni1") else (Nifti2Header, 540)
+        make: Any = kind
         if b"ni" in (block[344:346], block[4:6]):
             raise InputError("the header and the data are in two files (.hdr, .img); save them as one .nii file.")
         if len(block) < size:
@@ -133,7 +134,7 @@ class NiftiFile(Frames):
         order = {struct.pack("<i", size): "<", struct.pack(">i", size): ">"}.get(block[:4])
         if order is None:
             raise InputError(_DAMAGED)
-        header = Nifti1Header(block[:size], order, check=False) if size == 348 else Nifti2Header(block[:size], order, False)
+        header = make(block[:size], order, check=False)
         self._set_shape([int(n) for n in header["dim"]])
         self._set_values(header)
         self._set_geometry(header)
@@ -186,9 +187,10 @@ class NiftiFile(Frames):
         affine = np.asarray(header.get_best_affine(), dtype=np.float64) * scale
         if not np.isfinite(affine).all() or np.abs(affine).max() > 1e12:
             raise InputError("its orientation is not made of finite numbers; export the volume again.")
-        world, signs = _nearest_axes(io_orientation(affine))
+        orient: Any = io_orientation
+        world, signs = _nearest_axes(orient(affine))
         in_plane = [axis for axis in range(3) if axis != self._axis]
-        (row_world, row_sign), (column_world, column_sign) = _DISPLAY[world[self._axis]]
+        (row_world, row_sign), (_, column_sign) = _DISPLAY[world[self._axis]]
         self._transposed = world[in_plane[0]] != row_world
         rows, columns = in_plane[::-1] if self._transposed else in_plane
         self._row_sign = int(row_sign * signs[rows])
@@ -224,21 +226,22 @@ class NiftiFile(Frames):
             return self._values(start, count).reshape(self._shape[:2], order="F")
         if self._kept is None or self._kept[0] != volume:
             if size > MAX_VOLUME_BYTES:
-                raise InputError("its slices are not stored one after the other and it is larger than 1 GiB; reorient it.")
+                raise InputError("its slices are not stored one by one and it is larger than 1 GiB; reorient it.")
             self._kept = None
             values = self._values(self._offset + volume * size, math.prod(self._shape))
             self._kept = (volume, values.reshape(self._shape, order="F"))
-        return np.take(self._kept[1], position, axis=self._axis)
+        plane: npt.NDArray[Any] = np.take(self._kept[1], position, axis=self._axis)
+        return plane
 
     def _values(self, start: int, count: int) -> npt.NDArray[Any]:
         """Read ``count`` voxels. The stream stays open, so that slices read in order are unpacked once."""
         if self._stream is None:
-            stream = self.ref.open()
-            # GzipFile does not close what it is given; the reference in it keeps the file alive until then.
-            self._stream = gzip.GzipFile(fileobj=stream) if self._packed else stream
+            file = self.ref.open()
+            self._stream = gzip.GzipFile(fileobj=file) if self._packed else file
+        stream = self._stream
         try:
-            self._stream.seek(start)
-            data = self._stream.read(count * self._dtype.itemsize)
+            stream.seek(start)
+            data = stream.read(count * self._dtype.itemsize)
         except (EOFError, OSError, zlib.error):
             self._stream = None
             raise InputError(_SHORT) from None
@@ -261,7 +264,7 @@ def _slice_axis(stated: int, shape: tuple[int, int, int], zooms: list[float]) ->
 
 
 def _nearest_axes(orientation: npt.NDArray[np.float64]) -> tuple[list[int], list[int]]:
-    """Return the world axis (0 R, 1 A, 2 S) and the sign of each voxel axis; an axis without extent takes what is left."""
+    """Return the world axis (0 R, 1 A, 2 S) and the sign of each voxel axis; one without extent takes what is left."""
     world = [-1 if math.isnan(axis) else int(axis) for axis, _ in orientation]
     signs = [1 if math.isnan(sign) else int(sign) for _, sign in orientation]
     left = [axis for axis in range(3) if axis not in world]

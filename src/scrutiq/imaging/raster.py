@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scrutiq.core import GREY, Image, InputError, Source
+from scrutiq.core import GREY, Image, InputError
 from scrutiq.imaging.decoding import as_float32, decoding
 from scrutiq.imaging.fileref import FileRef
 from scrutiq.imaging.frames import Frames
@@ -46,10 +46,6 @@ class RasterFile(Frames):
 
     def __len__(self) -> int:
         return 1
-
-    def source(self, index: int) -> Source:
-        """Return where an image stands; a still picture belongs to no series."""
-        return Source(frame=index)
 
     def image(self, index: int) -> Image:
         with decoding(self.ref, _DAMAGED):
@@ -105,14 +101,11 @@ def _expand(picture: Any) -> npt.NDArray[np.uint8]:
     palette[: len(entries)] = entries[:256]
     # The whole palette decides, not the pixels: an image does not turn grey because it shows no colour today.
     if (palette == palette[:, :1]).all():
-        return palette[indices, 0]
-    return palette[indices]
+        palette = np.ascontiguousarray(palette[:, 0])
+    return np.take(palette, indices, axis=0)
 
 
 def _claims(head: bytes) -> bool:
     """Whether the first bytes are those of a format that is read here."""
-    return (
-        head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8"))
-        or head[:4] == b"RIFF"
-        and head[8:12] == b"WEBP"
-    )
+    webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+    return webp or head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"BM", b"GIF8"))

@@ -121,8 +121,8 @@ def _pixels(page: Any, samples: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], tup
     if page.photometric in (_RGB, _YCBCR) and count in (3, 4):
         return np.ascontiguousarray(samples[:, :, :3]), stored
     raise InputError(
-        f"a page with {count} samples a pixel (TIFF photometric interpretation {int(page.photometric)}) is neither grey "
-        "nor RGB; save it as grey or RGB."
+        f"a page with {count} samples a pixel (TIFF photometric interpretation {int(page.photometric)}) is neither "
+        "grey nor RGB; save it as grey or RGB."
     )
 
 
@@ -136,5 +136,5 @@ def _expand(page: Any, samples: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if indices.max(initial=0) >= len(palette):
         raise InputError(_DAMAGED)
     if (palette == palette[:, :1]).all():
-        return palette[indices, 0]
-    return palette[indices]
+        palette = np.ascontiguousarray(palette[:, 0])
+    return np.take(palette, indices, axis=0)
