@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from scrutiq.core import Image
+from scrutiq.metrics.exposure import clipped_share, colour_cast, illumination_surface
 from scrutiq.metrics.foreground import clipped, field_of_view, foreground
 from scrutiq.metrics.noise import local_moments, noise_level
+from scrutiq.metrics.nps import NoisePowerSpectrum, noise_power_spectrum
 from scrutiq.metrics.undefined import Undefined
 
-__all__ = ["Context"]
+__all__ = ["Context", "context_of"]
 
 Grey = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
@@ -64,8 +66,14 @@ class Context:
 
     @cached_property
     def moments(self) -> tuple[Grey, Grey]:
-        """Local mean and standard deviation of the foreground, NaN where undefined, shape (H, W) each."""
-        return local_moments(self.grey, self.foreground)
+        """Local mean and standard deviation of the foreground, NaN where undefined, shape (H, W) each.
+
+        Raises
+        ------
+        Undefined
+            If there is no foreground.
+        """
+        return local_moments(self.grey, self.tissue)
 
     @cached_property
     def noise(self) -> float:
@@ -75,10 +83,66 @@ class Context:
         ------
         Undefined
         """
-        self.require(self.foreground, "There is no foreground: no tissue, or all of it is cut off by the window.")
         return noise_level(self.moments[1])
 
-    def require(self, mask: Bool, reason: str) -> None:
-        """Raise `Undefined` with the reason if a mask is empty."""
-        if not mask.any():
-            raise Undefined(reason)
+    @cached_property
+    def spectrum(self) -> NoisePowerSpectrum:
+        """Noise power spectrum, per mm where the spacing is known, else per pixel.
+
+        Raises
+        ------
+        Undefined
+        """
+        return noise_power_spectrum(self.grey, self.tissue, self.image.spacing or (1.0, 1.0), self.noise)
+
+    @cached_property
+    def seen(self) -> Bool:
+        """The field of view, shape (H, W).
+
+        Raises
+        ------
+        Undefined
+            If it is empty.
+        """
+        if not self.field.any():
+            raise Undefined("There is no field of view: the image is black.")
+        return self.field
+
+    @cached_property
+    def clipped_share(self) -> tuple[float, float]:
+        """Percent of the field of view at the lower and at the upper end of ``data_range``, which must be known."""
+        return clipped_share(self.image.pixels, self.seen, self.range)
+
+    @cached_property
+    def colour_cast(self) -> tuple[float, float]:
+        """CIELAB a* and b* of the mean colour of the field of view; ``data_range`` must be known."""
+        return colour_cast(self.image.pixels, self.seen, self.range)
+
+    @cached_property
+    def illumination(self) -> Grey:
+        """Smooth part of the image, shape (H, W): over the field of view of colour, over the foreground of grey."""
+        return illumination_surface(self.grey, self.seen if self.image.is_colour else self.tissue)
+
+    @cached_property
+    def tissue(self) -> Bool:
+        """The foreground, shape (H, W).
+
+        Raises
+        ------
+        Undefined
+            If it is empty.
+        """
+        if not self.foreground.any():
+            raise Undefined("There is no foreground: no tissue, or all of it is cut off by the window.")
+        return self.foreground
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The ``data_range``, which must be known."""
+        assert self.image.data_range is not None
+        return self.image.data_range
+
+
+def context_of(image: Image | Context) -> Context:
+    """Return the context of an image, or the context itself."""
+    return image if isinstance(image, Context) else Context(image)

@@ -32,9 +32,8 @@ def clipped_share(pixels: Float, mask: Bool, data_range: tuple[float, float]) ->
         Percent of the pixels of ``mask``.
     """
     low, high = data_range
-    dark, bright = pixels <= low, pixels >= high
-    if pixels.ndim == 3:
-        dark, bright = dark.all(axis=2), bright.any(axis=2)
+    components = np.atleast_3d(pixels)
+    dark, bright = (components <= low).all(axis=2), (components >= high).any(axis=2)
     total = np.count_nonzero(mask)
     return (
         100 * np.count_nonzero(dark & mask) / total,
@@ -163,7 +162,7 @@ def colour_cast(rgb: Float, mask: Bool, data_range: tuple[float, float]) -> tupl
     Grey-world assumption: G. Buchsbaum, J. Franklin Inst. 310 (1980). sRGB: IEC 61966-2-1. CIELAB: ISO/CIE 11664-4.
     """
     low, high = data_range
-    coded = np.clip((rgb[mask] - low) / (high - low), 0, 1)
+    coded = np.clip((rgb[mask].astype(np.float32) - low) / (high - low), 0, 1)
     linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4).mean(axis=0, dtype=np.float64)
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     relative = (to_xyz @ linear) / to_xyz.sum(axis=1)

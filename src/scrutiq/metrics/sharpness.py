@@ -18,12 +18,16 @@ Float = npt.NDArray[np.floating]
 _CELL = 12
 #: How many of the steepest cells are looked at, and how few edges are too few.
 _CANDIDATES, _ENOUGH = 400, 12
-#: Profiles run this far to both sides of an edge, pixels, in steps of half a pixel, on three parallel lines.
-_REACH, _STEP, _LINES = 10.0, 0.5, (-1.0, 0.0, 1.0)
-#: The outer part of a profile that must be flat, pixels, and how flat: share of the height of the edge.
-_PLATEAU, _FLAT = 4.0, 0.12
-#: Longest rise that a profile can show whole, pixels; longer ones are measured at half the resolution.
-_LONGEST = 8.5
+#: Candidates less steep than this share of the twelfth steepest are not what limits the sharpness of the image.
+_WEAKEST = 0.2
+#: How far profiles run to both sides of an edge, pixels; the second is for edges too soft for the first.
+_REACHES = (5.0, 10.0)
+#: Samples along a profile are this far apart, pixels, and taken on three parallel lines at these distances.
+_STEP, _LINES = 0.5, (-1.0, 0.0, 1.0)
+#: The outer share of a profile's reach that must be flat, and how flat: share of the height of the edge.
+_PLATEAU, _FLAT = 0.4, 0.12
+#: Longest rise that a profile can show whole, share of its length.
+_LONGEST = 0.425
 #: Standard deviation of the Gaussian that finds edges; the profiles are taken from the unsmoothed image.
 _FIND = 1.5
 #: Kernel length of the blur effect, pixels.
@@ -68,16 +72,22 @@ def edge_rise(
     evaluation of computed tomography systems: Summary of AAPM Task Group 233", Med. Phys. 46 (2019).
     """
     image = np.asarray(values, dtype=np.float32)
-    scale = 1
-    while True:
-        found = _spread(image, mask, (spacing[0] * scale, spacing[1] * scale), noise / scale)
-        if found is not None:
-            return found
-        # An edge too soft for a profile of 2 x 10 pixels: look again on means of 2 x 2 pixels.
-        if scale == 4 or min(image.shape) < 8 * _REACH:
-            raise Undefined(f"Fewer than {_ENOUGH} isolated edges rise from one flat plateau to another.")
+    scale, least = 1, 0.0
+    while min(image.shape) > 4 * max(_REACHES):
+        edges = _Edges(image, mask, least * scale)
+        # Kept for the coarser scales: there, only what is steep beside the steepest of the full resolution counts.
+        least = max(least, edges.least / scale)
+        # After the first scale the short reach has nothing to find: such edges were seen at full resolution.
+        for reach in _REACHES if scale == 1 else _REACHES[1:]:
+            found = edges.rise(reach, (spacing[0] * scale, spacing[1] * scale), noise / scale)
+            if found is not None:
+                return found
+        if scale == 4:
+            break
+        # Edges too soft even for the long reach: look again on means of 2 x 2 pixels.
         image, mask = _halve(image, mask)
         scale *= 2
+    raise Undefined(f"Fewer than {_ENOUGH} isolated edges rise from one flat plateau to another.")
 
 
 def crete_blur(values: Float, mask: Bool | None = None) -> float:
@@ -146,83 +156,91 @@ def _variation(values: Grey, axis: int) -> tuple[Grey, Grey]:
     return before, np.maximum(before - after, 0)
 
 
-def _spread(image: Grey, mask: Bool, spacing: tuple[float, float], noise: float) -> tuple[float, int] | None:
-    profiles = _profiles(image, mask, noise)
-    if profiles is None:
-        return None
-    heights, normals = profiles
-    steps = np.hypot(normals[:, 0] * spacing[0], normals[:, 1] * spacing[1])
-    at = np.arange(-_REACH, _REACH + _STEP / 2, _STEP)
-    # Median over edges at each distance: an edge with a neighbour that slipped through does not pull it.
-    average = np.median(heights, axis=0)
-    average = np.maximum.accumulate(average)
-    low, high = (np.interp(level, average, at) for level in (0.1, 0.9))
-    rise = float(high - low)
-    if rise > _LONGEST and min(image.shape) >= 8 * _REACH:
-        return None
-    return rise * float(np.median(steps)), len(heights)
+class _Edges:
+    """The steepest places of an image, the steepest first."""
 
+    def __init__(self, image: Grey, mask: Bool, least: float) -> None:
+        self.image, self.mask = image, mask
+        rows = ndimage.gaussian_filter(image, _FIND, order=(1, 0), truncate=3)
+        columns = ndimage.gaussian_filter(image, _FIND, order=(0, 1), truncate=3)
+        steep = np.hypot(rows, columns) * mask
+        y, x = _steepest(steep)
+        size = steep[y, x]
+        #: Slope below which an edge does not count, in the image's unit per pixel.
+        self.least = max(least, _WEAKEST * float(size[_ENOUGH - 1])) if size.size >= _ENOUGH else least
+        strong = size >= self.least
+        self.y, self.x = y, x = y[strong], x[strong]
+        self.normal = np.stack([rows[y, x], columns[y, x]], axis=1) / steep[y, x][:, None]
+        self.spline = ndimage.spline_filter(image, 3, output=np.float32, mode="mirror")
 
-def _profiles(image: Grey, mask: Bool, noise: float) -> tuple[Float, Float] | None:
-    """Return the accepted profiles, scaled and aligned, shape (edges, samples), and their unit normals (edges, 2)."""
-    border = int(_REACH) + 2
-    if min(image.shape) <= 2 * border:
-        return None
-    rows = ndimage.gaussian_filter(image, _FIND, order=(1, 0), truncate=3)
-    columns = ndimage.gaussian_filter(image, _FIND, order=(0, 1), truncate=3)
-    steep = np.hypot(rows, columns)
-    steep *= mask
-    steep[:border] = steep[-border:] = 0
-    steep[:, :border] = steep[:, -border:] = 0
-    y, x = _steepest(steep)
-    if y.size < _ENOUGH:
-        return None
-    normal = np.stack([rows[y, x], columns[y, x]], axis=1) / steep[y, x][:, None]
+    def rise(self, reach: float, spacing: tuple[float, float], noise: float) -> tuple[float, int] | None:
+        """Return the rise, in the unit of ``spacing``, and the number of edges; None where this reach cannot tell."""
+        found = self._profiles(reach, noise)
+        if found is None:
+            return None
+        profiles, normal = found
+        at = np.arange(-reach, reach + _STEP / 2, _STEP)
+        # The median over the edges at each distance: an edge with a neighbour that slipped through does not pull it.
+        average = np.maximum.accumulate(np.median(profiles, axis=0))
+        low, high = (np.interp(level, average, at) for level in (0.1, 0.9))
+        rise = float(high - low)
+        if rise > _LONGEST * 2 * reach:
+            return None
+        pixel = np.median(np.hypot(normal[:, 0] * spacing[0], normal[:, 1] * spacing[1]))
+        return rise * float(pixel), len(profiles)
 
-    reach = np.arange(-_REACH - 1, _REACH + 1 + _STEP / 2, _STEP)
-    along = reach[None, None, :]
-    across = np.array(_LINES)[None, :, None]
-    ny, nx = normal[:, 0, None, None], normal[:, 1, None, None]
-    py = y[:, None, None] + along * ny - across * nx
-    px = x[:, None, None] + along * nx + across * ny
-    usable = mask[np.rint(py).astype(int), np.rint(px).astype(int)].all(axis=(1, 2))
-    if usable.sum() < _ENOUGH:
-        return None
-    py, px, normal = py[usable], px[usable], normal[usable]
-    profile = ndimage.map_coordinates(image, [py, px], order=3, mode="nearest").mean(axis=1, dtype=np.float64)
+    def _profiles(self, reach: float, noise: float) -> tuple[Float, Float] | None:
+        """Return the profiles of isolated edges, scaled and aligned, (edges, samples), and their normals (edges, 2)."""
+        # One pixel more than the reach, which the alignment uses up; the corners of the three lines stay inside too.
+        border = int(reach) + 3
+        rows, columns = self.image.shape
+        inside = (self.y >= border) & (self.y < rows - border) & (self.x >= border) & (self.x < columns - border)
+        y, x, normal = self.y[inside], self.x[inside], self.normal[inside]
+        along = np.arange(-reach - 1, reach + 1 + _STEP / 2, _STEP)
+        across = np.array(_LINES)[None, :, None]
+        ny, nx = normal[:, 0, None, None], normal[:, 1, None, None]
+        py = y[:, None, None] + along * ny - across * nx
+        px = x[:, None, None] + along * nx + across * ny
+        usable = self.mask[np.rint(py).astype(int), np.rint(px).astype(int)].all(axis=(1, 2))
+        py, px, normal = py[usable], px[usable], normal[usable]
+        if len(normal) < _ENOUGH:
+            return None
+        profile = ndimage.map_coordinates(self.spline, [py, px], order=3, mode="mirror", prefilter=False)
+        profile = profile.mean(axis=1, dtype=np.float64)
 
-    outer = reach <= -_REACH + _PLATEAU, reach >= _REACH - _PLATEAU
-    bottom, top = profile[:, outer[0]].mean(axis=1), profile[:, outer[1]].mean(axis=1)
-    height = top - bottom
-    keep = height > 5 * noise
-    profile, normal, bottom, height = profile[keep], normal[keep], bottom[keep], height[keep]
-    profile = (profile - bottom[:, None]) / height[:, None]
-    flat = np.abs(profile[:, outer[0]]).max(axis=1, initial=0) < _FLAT
-    flat &= np.abs(profile[:, outer[1]] - 1).max(axis=1, initial=0) < _FLAT
-    profile, normal = profile[flat], normal[flat]
-    if len(profile) < _ENOUGH:
-        return None
+        foot, head = along <= -reach * (1 - _PLATEAU), along >= reach * (1 - _PLATEAU)
+        bottom = profile[:, foot].mean(axis=1, keepdims=True)
+        height = profile[:, head].mean(axis=1, keepdims=True) - bottom
+        keep = height[:, 0] > 5 * noise
+        profile, normal = (profile[keep] - bottom[keep]) / height[keep], normal[keep]
+        allowed = _FLAT + 1.5 * noise / height[keep]
+        flat = (np.abs(profile[:, foot]) < allowed).all(axis=1) & (np.abs(profile[:, head] - 1) < allowed).all(axis=1)
+        profile, normal = profile[flat], normal[flat]
+        if len(profile) < _ENOUGH:
+            return None
 
-    # Align at half height: the crossing nearest to the middle, to a fraction of a sample.
-    crossing = (profile[:, :-1] < 0.5) & (profile[:, 1:] >= 0.5)
-    distance = np.where(crossing, np.abs(reach[:-1] + _STEP / 2), np.inf)
-    index = distance.argmin(axis=1)
-    each = np.arange(len(profile))
-    near = distance[each, index] <= 1.5
-    before, after = profile[each, index], profile[each, index + 1]
-    shift = reach[index] + _STEP * (0.5 - before) / np.where(near, after - before, 1)
-    at = np.arange(-_REACH, _REACH + _STEP / 2, _STEP)
-    aligned = [np.interp(at + s, reach, p) for s, p, ok in zip(shift, profile, near, strict=True) if ok]
-    if len(aligned) < _ENOUGH:
-        return None
-    return np.array(aligned), normal[near]
+        # Align at half height: the crossing nearest to the middle, to a fraction of a sample. It is read from smoothed
+        # profiles, since an alignment on the noise itself would make the average steeper than any of the edges.
+        smooth = ndimage.gaussian_filter1d(profile, _FIND / _STEP, axis=1, mode="nearest")
+        crossing = (smooth[:, :-1] < 0.5) & (smooth[:, 1:] >= 0.5)
+        distance = np.where(crossing, np.abs(along[:-1] + _STEP / 2), np.inf)
+        index = distance.argmin(axis=1)
+        near = distance[np.arange(len(profile)), index] <= 1
+        profile, smooth, normal, index = profile[near], smooth[near], normal[near], index[near]
+        if len(profile) < _ENOUGH:
+            return None
+        each = np.arange(len(profile))
+        before, after = smooth[each, index], smooth[each, index + 1]
+        shift = along[index] + _STEP * (0.5 - before) / (after - before)
+        at = np.arange(-reach, reach + _STEP / 2, _STEP)
+        return np.array([np.interp(at + s, along, p) for s, p in zip(shift, profile, strict=True)]), normal
 
 
 def _steepest(steep: Grey) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Return the row and column of the steepest pixel of each cell, the steepest cells first."""
     rows, columns = steep.shape[0] // _CELL, steep.shape[1] // _CELL
-    cells = steep[: rows * _CELL, : columns * _CELL].reshape(rows, _CELL, columns, _CELL).swapaxes(1, 2)
-    cells = cells.reshape(rows * columns, _CELL * _CELL)
+    blocks = steep[: rows * _CELL, : columns * _CELL].reshape(rows, _CELL, columns, _CELL)
+    cells = blocks.swapaxes(1, 2).reshape(rows * columns, _CELL * _CELL)
     peak = cells.argmax(axis=1)
     size = cells[np.arange(len(cells)), peak]
     order = np.argsort(size, kind="stable")[::-1][:_CANDIDATES]
@@ -236,4 +254,4 @@ def _halve(image: Grey, mask: Bool) -> tuple[Grey, Bool]:
     rows, columns = image.shape[0] // 2, image.shape[1] // 2
     blocks = image[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2)
     masks = mask[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2)
-    return blocks.mean(axis=(1, 3)), masks.all(axis=(1, 3))
+    return blocks.mean(axis=(1, 3)), np.asarray(masks.all(axis=(1, 3)))
