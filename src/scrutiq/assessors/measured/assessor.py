@@ -1,0 +1,218 @@
+"""`MeasuredAssessor`: measure, find, judge, write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import metadata
+
+import numpy as np
+import numpy.typing as npt
+
+from scrutiq.assessors.choose import why_not
+from scrutiq.assessors.measured import writing
+from scrutiq.assessors.measured.derived import derive
+from scrutiq.assessors.measured.mappings import judge, mapped
+from scrutiq.assessors.measured.rules import rules
+from scrutiq.core import (
+    Assessment,
+    AssessorUri,
+    Case,
+    EvidenceMap,
+    Finding,
+    FrozenDict,
+    Judgement,
+    Measurement,
+    Provenance,
+    Rubric,
+    Severity,
+    UsageError,
+)
+from scrutiq.metrics import MEASURES, Context, measure, measure_map
+from scrutiq.metrics import why_not as why_not_measured
+
+__all__ = ["MeasuredAssessor", "open_measured"]
+
+#: Share of the pixels that must be valid, and fewest pixels on a side, for a judgement.
+ENOUGH_VALID, SMALLEST = 0.5, 32
+#: What is measured: everything but the learned baselines, which know no medical image.
+USED = tuple(name for name in MEASURES if name not in ("brisque", "niqe", "piqe"))
+#: Side of the region that a finding points to, pixels.
+REGION = 64
+#: ``medq`` score at severities 0, 1/3, 2/3, 1, so that its levels change where the severity's words do.
+MEDQ = ((0.0, 2.0), (1 / 3, 1.5), (2 / 3, 0.5), (1.0, 0.0))
+#: Half-width of the interval of a ``medq`` score: one step of severity. It is not fitted to readers.
+MEDQ_INTERVAL = 0.5
+
+
+def open_measured(uri: AssessorUri) -> MeasuredAssessor:
+    """Return the assessor of a ``measured:`` URI, which takes neither a model nor options."""
+    if uri.model or uri.options:
+        raise UsageError(f"'measured:' takes no model and no options, so {str(uri)!r} cannot be opened.")
+    return MeasuredAssessor()
+
+
+class MeasuredAssessor:
+    """Judges by physical measurements, documented thresholds and monotone mappings.
+
+    It is transparent rather than clever: ``rules.yaml`` turns measurements into findings, ``mappings.yaml`` into
+    scores, and what neither covers is declined with the reason.
+    """
+
+    @property
+    def uri(self) -> str:
+        return "measured:"
+
+    def assess(self, case: Case, rubrics: Sequence[Rubric]) -> tuple[Assessment, ...]:
+        """Judge a case on each rubric (`scrutiq.core.Assessor.assess`)."""
+        unfit = _unfit(case)
+        context = Context(case.target)
+        measured = {} if unfit else {**measure(context, USED), **derive(case, context)}
+        findings = () if unfit else _findings(context, measured)
+        return tuple(self._one(case, rubric, unfit, context, measured, findings) for rubric in rubrics)
+
+    def _one(
+        self,
+        case: Case,
+        rubric: Rubric,
+        unfit: str | None,
+        context: Context,
+        measured: Mapping[str, Measurement],
+        findings: tuple[Finding, ...],
+    ) -> Assessment:
+        declined: dict[str, str] = {}
+        judgements: dict[str, Judgement] = {}
+        evidence: dict[str, tuple[str, ...]] = {}
+        reason = unfit or why_not(case, rubric)
+        if reason is None and rubric.name == "medq" and "overall" in rubric.dimensions:
+            judgements, declined, evidence = _medq(rubric, findings)
+        elif reason is None and mapped(rubric) is not None:
+            judgements, declined, evidence = judge(rubric, measured)
+        elif reason is None:
+            reason = f"measured: has no mapping from measurements to the rubric {rubric.name}."
+        if reason is None and not judgements:
+            reason = _because(declined, context)
+        sentences = (
+            writing.write(case, rubric, judgements, evidence, findings, measured, declined) if not reason else []
+        )
+        return Assessment(
+            case=case.id,
+            source=case.target.source,
+            modality=case.target.modality,
+            status="judged" if reason is None else "unjudged",
+            reason=reason,
+            rubric=rubric.name,
+            assessor=self.uri,
+            judgements=FrozenDict(judgements),
+            declined=FrozenDict(declined),
+            findings=findings,
+            measurements=FrozenDict(measured),
+            sentences=tuple(sentences),
+            notes=tuple(writing.notes(case, rubric, judgements)),
+            provenance=Provenance(assessor=self.uri, rubric_hash=rubric.hash, versions=_versions()),
+        )
+
+    def evidence_map(self, case: Case, assessment: Assessment) -> EvidenceMap | None:
+        """Return the map of the worst finding that has one; without such a finding, the noise map."""
+        found = sorted(assessment.findings, key=lambda finding: -finding.value)
+        names = [f.evidence[0].measurement for f in found if f.severity is not Severity.NONE]
+        for name in (*names, "noise_hu", "noise"):
+            entry = MEASURES.get(name)
+            if entry is None or entry.map is None or entry.applies(case.target) is not None:
+                continue
+            values = measure_map(case.target, name)
+            if np.isfinite(values).any():
+                return EvidenceMap(name, entry.map_unit or entry.unit_of(case.target), values)
+        return None
+
+
+@cache
+def _versions() -> FrozenDict[str, str]:
+    return FrozenDict({name: metadata.version(name) for name in ("scrutiq", "numpy", "scipy", "scikit-image")})
+
+
+def _unfit(case: Case) -> str | None:
+    """Return why an image is no basis for a judgement on any rubric."""
+    image = case.target
+    if min(image.shape) < SMALLEST:
+        size = "x".join(map(str, image.shape))
+        return f"The image is {size} pixels; measurements need at least {SMALLEST} on each side."
+    valid = image.valid
+    if valid is not None and valid.mean() < ENOUGH_VALID:
+        return f"Only {100 * valid.mean():.0f} % of the pixels are valid (padding, NaN or infinity)."
+    grey = image.grey() if valid is None else image.grey()[valid]
+    if grey.min() == grey.max():
+        return "The image is constant."
+    return None
+
+
+def _findings(context: Context, measured: Mapping[str, Measurement]) -> tuple[Finding, ...]:
+    found = []
+    for rule in rules(context.image.modality, measured):
+        finding = rule.find(measured[rule.measurement], None)
+        if finding.severity is not Severity.NONE:
+            finding = rule.find(measured[rule.measurement], _worst_region(context, rule.measurement))
+        found.append(finding)
+    return tuple(found)
+
+
+def _worst_region(context: Context, name: str) -> tuple[int, int, int, int] | None:
+    """Return the square in which a measurement's map is worst, or None where it has no map."""
+    entry = MEASURES.get(name)
+    if entry is None or entry.map is None:
+        return None
+    values = measure_map(context, name)
+    return worst_square(values if entry.direction != "higher is better" else -values, REGION)
+
+
+def worst_square(values: npt.NDArray[np.float32], side: int) -> tuple[int, int, int, int] | None:
+    """Return (top, left, bottom, right) of the square whose mean is highest, NaN counting as the lowest value."""
+    if not np.isfinite(values).any():
+        return None
+    height, width = (min(side, length) for length in values.shape)
+    filled = np.where(np.isfinite(values), values, np.nanmin(values)).astype(np.float64)
+    total = np.pad(filled.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    sums = total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
+    top, left = (int(i) for i in np.unravel_index(int(np.argmax(sums)), sums.shape))
+    return top, left, top + height, left + width
+
+
+def _medq(
+    rubric: Rubric, findings: Sequence[Finding]
+) -> tuple[dict[str, Judgement], dict[str, str], dict[str, tuple[str, ...]]]:
+    """Judge attributes by the worst finding that counts against each, and the whole by the worst attribute."""
+    judgements: dict[str, Judgement] = {}
+    declined: dict[str, str] = {}
+    evidence: dict[str, tuple[str, ...]] = {}
+    values: dict[str, float] = {}
+    attributes = writing.attributes()
+    for name in rubric.dimensions:
+        against = [f for f in findings if attributes.get(f.degradation) == name]
+        if not against:
+            if name != "overall":
+                declined[name] = "No measurement of it has a value, or a threshold, on this image."
+            continue
+        worst = max(against, key=lambda finding: finding.value)
+        values[name] = worst.value
+        evidence[name] = (worst.evidence[0].measurement,)
+    if {"noise", "sharpness"} & values.keys():
+        worst_name = max(values, key=lambda name: values[name])
+        values = {"overall": values[worst_name], **values}
+        evidence["overall"] = evidence[worst_name]
+    else:
+        declined["overall"] = "Neither noise nor sharpness could be measured."
+    for name, value in values.items():
+        score = _medq_score(value)
+        judgements[name] = rubric.judge(name, score, interval=(score - MEDQ_INTERVAL, score + MEDQ_INTERVAL))
+    return judgements, declined, evidence
+
+
+def _medq_score(severity: float) -> float:
+    return float(np.interp(severity, [s for s, _ in MEDQ], [score for _, score in MEDQ]))
+
+
+def _because(declined: Mapping[str, str], context: Context) -> str:
+    """Return one reason for an assessment in which every dimension was declined."""
+    reasons = list(dict.fromkeys(declined.values()))
+    why = why_not_measured(context, ["noise_hu" if context.image.is_calibrated else "noise"])
+    return " ".join([*reasons[:2], *list(why.values())[:1]])

@@ -1,0 +1,137 @@
+"""From a measurement to a finding: one rule a degradation and modality, kept in ``rules.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from math import log
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import Field, model_validator
+
+from scrutiq.core import Evidence, Finding, Measurement, Modality, Noun, Severity
+
+__all__ = ["Rule", "rules"]
+
+
+class Rule(Noun):
+    """How one measurement gives away one degradation.
+
+    Parameters
+    ----------
+    degradation : str
+    modalities : tuple of Modality
+    attribute : str
+        The ``medq`` dimension that the degradation counts against.
+    measurement : str
+    only_without : str, optional
+        A better measurement of the same; where it has a value, this rule is not used.
+    scale : {"linear", "log"}
+        On which the severity is interpolated.
+    clean, mild, severe, worst : float
+        Values of the measurement at severity 0, 1/3, 2/3 and 1: ascending where a high value is bad, descending where
+        a low one is. Between them the severity is linear on ``scale``; beyond the ends it is 0 or 1.
+    what : str
+        The subject of the sentence in the report.
+    mild_words, severe_words : str
+        What a reader sees, per severity.
+    basis : str
+        Where the thresholds come from.
+    """
+
+    degradation: str
+    modalities: tuple[Modality, ...]
+    attribute: str
+    measurement: str
+    only_without: str | None = None
+    scale: Literal["linear", "log"] = "linear"
+    clean: float
+    mild: float
+    severe: float
+    worst: float
+    what: Annotated[str, Field(min_length=1)]
+    mild_words: Annotated[str, Field(min_length=1)]
+    severe_words: Annotated[str, Field(min_length=1)]
+    basis: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Rule:
+        knots = self.knots
+        if not (knots == sorted(set(knots)) or knots == sorted(set(knots), reverse=True)):
+            raise ValueError("clean, mild, severe and worst ascend, or descend, strictly")
+        if self.scale == "log" and min(knots) <= 0:
+            raise ValueError("thresholds on a logarithmic scale are positive")
+        return self
+
+    @property
+    def knots(self) -> list[float]:
+        """The four thresholds from clean to worst."""
+        return [self.clean, self.mild, self.severe, self.worst]
+
+    @property
+    def reference(self) -> tuple[float | None, float | None]:
+        """Range of the measurement in which the degradation is called absent."""
+        return (None, self.mild) if self.mild < self.severe else (self.mild, None)
+
+    def severity(self, value: float) -> float:
+        """Return the severity in [0, 1] of a value of the measurement; monotone."""
+        return interpolate(value, self.knots, [0.0, 1 / 3, 2 / 3, 1.0], self.scale)
+
+    def find(self, measurement: Measurement, region: tuple[int, int, int, int] | None) -> Finding:
+        """Return the finding that a measurement gives."""
+        value = self.severity(measurement.value)
+        # The thresholds themselves belong to the milder side.
+        word = Severity.NONE if value <= 1 / 3 else Severity.MILD if value <= 2 / 3 else Severity.SEVERE
+        evidence = Evidence(
+            measurement=self.measurement, value=measurement.value, unit=measurement.unit, reference=self.reference
+        )
+        return Finding(
+            degradation=self.degradation,
+            severity=word,
+            value=value,
+            region=None if word is Severity.NONE else region,
+            evidence=(evidence,),
+        )
+
+
+def interpolate(
+    value: float, knots: list[float], values: list[float], scale: Literal["linear", "log"] = "linear"
+) -> float:
+    """Return the piecewise linear, monotone interpolation of ``values`` at ``knots``, constant beyond the ends.
+
+    Parameters
+    ----------
+    value : float
+    knots : list of float
+        Strictly ascending or strictly descending.
+    values : list of float
+    scale : {"linear", "log"}
+        Of ``value`` and ``knots``. On the logarithmic scale a value of 0 or less lies below every knot.
+    """
+    if knots[0] > knots[-1]:
+        knots, values = knots[::-1], values[::-1]
+    if value <= knots[0]:
+        return values[0]
+    if value >= knots[-1]:
+        return values[-1]
+    if scale == "log":
+        value, knots = log(value), [log(knot) for knot in knots]
+    above = next(i for i, knot in enumerate(knots) if value <= knot)
+    share = (value - knots[above - 1]) / (knots[above] - knots[above - 1])
+    return values[above - 1] + share * (values[above] - values[above - 1])
+
+
+@cache
+def _all() -> tuple[Rule, ...]:
+    text = resources.files("scrutiq.assessors.measured").joinpath("rules.yaml").read_text("utf-8")
+    return tuple(Rule.model_validate(entry) for entry in yaml.safe_load(text)["rules"])
+
+
+def rules(modality: Modality, measured: Mapping[str, Measurement] | None = None) -> tuple[Rule, ...]:
+    """Return the rules of a modality; only those whose measurement is at hand, where ``measured`` is given."""
+    found = tuple(rule for rule in _all() if modality in rule.modalities)
+    if measured is None:
+        return found
+    return tuple(rule for rule in found if rule.measurement in measured and rule.only_without not in measured)

@@ -1,0 +1,128 @@
+"""The written report: one sentence a judgement and a finding, each with the measurements it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from scrutiq.assessors.measured.derived import body_region
+from scrutiq.assessors.measured.rules import Rule, rules
+from scrutiq.core import Case, Finding, Judgement, Measurement, Modality, Rubric, Sentence, Severity
+
+__all__ = ["attributes", "notes", "write"]
+
+
+@cache
+def _by_degradation() -> dict[tuple[str, str], Rule]:
+    return {(rule.degradation, rule.measurement): rule for modality in Modality for rule in rules(modality)}
+
+
+@cache
+def attributes() -> dict[str, str]:
+    """Return the ``medq`` dimension that each degradation counts against."""
+    return {degradation: rule.attribute for (degradation, _), rule in _by_degradation().items()}
+
+
+def write(
+    case: Case,
+    rubric: Rubric,
+    judgements: Mapping[str, Judgement],
+    evidence: Mapping[str, tuple[str, ...]],
+    findings: Sequence[Finding],
+    measured: Mapping[str, Measurement],
+    declined: Mapping[str, str],
+) -> list[Sentence]:
+    """Write the report of a judged case: what it is, what was found, what was judged, what was not."""
+    image = case.target
+    height, width = image.shape
+    sentences = [Sentence(text=f"{_kind(image.modality)}, {width} x {height} pixels.")]
+    present = [f for f in findings if f.severity is not Severity.NONE]
+    sentences.extend(_present(finding) for finding in sorted(present, key=lambda f: -f.value))
+    absent = [f for f in findings if f.severity is Severity.NONE]
+    if absent:
+        told = list(dict.fromkeys(_by_degradation()[_key(f)].what for f in absent))
+        lead = "Also within" if present else "Within"
+        text = f"{lead} the reference range: {_list(told)}."
+        sentences.append(Sentence(text=text, measurements=tuple(f.evidence[0].measurement for f in absent)))
+    sentences.extend(_judged(rubric, name, j, evidence[name], measured) for name, j in judgements.items())
+    if declined:
+        names = _list([rubric.dimension(name).title.lower() for name in declined])
+        sentences.append(Sentence(text=f"Not judged: {names}."))
+    return sentences
+
+
+def notes(case: Case, rubric: Rubric, judgements: Mapping[str, Judgement]) -> list[str]:
+    """Return the caveats that a reader of the scores must know."""
+    if not judgements:
+        return []
+    found = []
+    image = case.target
+    if rubric.name == "ct-denoising":
+        found.append(
+            "The noise mapping was fitted to the blind reader study itself (12 denoisers, 3 readers, head and abdomen)."
+        )
+        if case.reference is None and body_region(image) is None:
+            found.append("No body part is stated and no reference is given: the score can be off by about 2 points.")
+        if not image.is_calibrated:
+            found.append("The image is not calibrated: its noise is taken relative to the full range of the display.")
+    else:
+        found.append("Thresholds are conventions with a stated basis; they were not fitted to readers' scores.")
+    if not image.is_calibrated and image.modality is Modality.CT and rubric.name != "ct-denoising":
+        found.append("The image is not calibrated in HU.")
+    return found
+
+
+def _key(finding: Finding) -> tuple[str, str]:
+    return finding.degradation, finding.evidence[0].measurement
+
+
+def _present(finding: Finding) -> Sentence:
+    rule = _by_degradation()[_key(finding)]
+    proof = finding.evidence[0]
+    low, high = rule.reference
+    bound = f"above {_number(high)}" if high is not None else f"below {_number(low)}"
+    seen = rule.severe_words if finding.severity is Severity.SEVERE else rule.mild_words
+    value = f"{_number(proof.value)}{_unit(proof.unit)}"
+    text = f"{rule.what[0].upper()}{rule.what[1:]} of {value} is {bound}{_unit(proof.unit)}: {seen}."
+    return Sentence(text=text, measurements=(proof.measurement,))
+
+
+def _judged(
+    rubric: Rubric, name: str, judgement: Judgement, evidence: tuple[str, ...], measured: Mapping[str, Measurement]
+) -> Sentence:
+    title = rubric.dimension(name).title
+    low, high = rubric.dimension(name).range
+    span = (
+        ""
+        if judgement.interval is None
+        else f", 95 % interval {judgement.interval[0]:.1f} to {judgement.interval[1]:.1f}"
+    )
+    because = _list([f"{m.replace('_', ' ')} {_number(measured[m].value)}{_unit(measured[m].unit)}" for m in evidence])
+    text = (
+        f"{title} is {judgement.score:.1f} on the scale of {low:g} to {high:g} ({judgement.level}{span}), by {because}."
+    )
+    return Sentence(text=text, measurements=evidence)
+
+
+def _kind(modality: Modality) -> str:
+    names = {
+        Modality.CT: "CT image",
+        Modality.MR: "MR image",
+        Modality.XA: "X-ray angiogram",
+        Modality.FUNDUS: "Fundus photograph",
+        Modality.ENDOSCOPY: "Endoscopic frame",
+        Modality.HISTOPATHOLOGY: "Histopathology image",
+    }
+    return names.get(modality, "Image")
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else f" {unit}s" if unit in ("grey level", "pixel") else f" {unit}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _list(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

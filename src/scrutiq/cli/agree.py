@@ -1,0 +1,48 @@
+"""``scrutiq agree``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from scrutiq import api
+from scrutiq.cli.app import TextFormat
+
+__all__ = ["run"]
+
+
+def run(
+    pred: Path,
+    truth: Path,
+    id_column: str | None,
+    columns: Sequence[str] | None,
+    cluster: str | None,
+    seed: int,
+    format: TextFormat,
+) -> None:
+    """Print the agreement of two files of scores."""
+    found = api.agree(pred, truth, id_column=id_column, columns=columns or None, cluster_column=cluster, seed=seed)
+    if format is TextFormat.JSON:
+        documents = {name: json.loads(one.to_json()) for name, one in found.items()}
+        document = next(iter(documents.values())) if len(documents) == 1 else documents
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        return
+    out = Console(markup=False, highlight=False)
+    for name, one in found.items():
+        clusters = f" in {one.n_clusters} clusters" if one.n_clusters is not None else ""
+        out.print(f"{name}: {one.n} pairs{clusters}, {len(one.unmatched)} ids without a partner", soft_wrap=True)
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for title in ("", "value", "95 % interval"):
+            table.add_column(title)
+        for label in ("plcc", "plcc_logistic", "srocc", "krocc", "overall", "rmse", "mae"):
+            value, interval = getattr(one, label), one.ci.get(label)
+            shown = "" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
+            table.add_row(label.upper().replace("_", " "), "undefined" if value is None else f"{value:.4f}", shown)
+        out.print(table)
+        for note in one.notes:
+            out.print(note, soft_wrap=True)

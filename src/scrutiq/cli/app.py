@@ -1,0 +1,191 @@
+"""The verbs and their options. Bodies are imported when a verb runs, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scrutiq import __version__
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="scrutiq",
+    help="Judge medical images as a radiologist would, and show the measurements behind every claim.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class AssessFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+    HTML = "html"
+
+
+class TextFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+class GivenModality(StrEnum):
+    CT = "CT"
+    MR = "MR"
+    XA = "XA"
+    FUNDUS = "fundus"
+    ENDOSCOPY = "endoscopy"
+    HISTOPATHOLOGY = "histopathology"
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT...",
+        help="Files, folders (searched recursively), a DICOMDIR, a zip, or a CSV/JSONL manifest of cases.",
+        show_default=False,
+    ),
+]
+Rubrics = Annotated[
+    list[str] | None,
+    typer.Option("--rubric", "-r", metavar="NAME|FILE", help="Scale to judge on; repeat for several. [by modality]"),
+]
+AssessorOption = Annotated[
+    str | None, typer.Option("--assessor", "-a", metavar="URI", help="Who judges. [the best local one]")
+]
+ModalityOption = Annotated[
+    GivenModality | None, typer.Option(help="What the images are, where the files do not say.", case_sensitive=False)
+]
+WindowOption = Annotated[
+    str | None, typer.Option(metavar="C,W", help="Display window: centre and width, in the unit of the image.")
+]
+SpacingOption = Annotated[
+    str | None, typer.Option(metavar="MM", help="Distance between pixels in mm: one number, or ROW,COLUMN.")
+]
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"scrutiq {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(no_args_is_help=True)
+def assess(
+    inputs: Inputs,
+    rubric: Rubrics = None,
+    assessor: AssessorOption = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=PATH", help="An image beside the target: reference, mask, contrast or other."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write report.html, JSON and CSV here.")] = None,
+    format: Annotated[
+        AssessFormat, typer.Option(help="What stdout shows; parquet and html need --out.")
+    ] = AssessFormat.TABLE,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run that --out holds.")] = False,
+    show_paths: Annotated[
+        bool, typer.Option("--show-paths", help="Write paths to files too. A path can identify a patient.")
+    ] = False,
+    detail: Annotated[int, typer.Option(min=0, metavar="N", help="Cases that the HTML report shows in full.")] = 60,
+    modality: ModalityOption = None,
+    window: WindowOption = None,
+    spacing: SpacingOption = None,
+) -> None:
+    """Judge images: score, level, findings, measurements and a written report."""
+    from scrutiq.cli import assess as verb
+
+    status = verb.run(
+        inputs=inputs,
+        rubrics=rubric or [],
+        assessor=assessor,
+        roles=role or [],
+        out=out,
+        format=format,
+        jobs=jobs,
+        resume=resume,
+        show_paths=show_paths,
+        detail=detail,
+        modality=modality,
+        window=window,
+        spacing=spacing,
+    )
+    raise typer.Exit(status)
+
+
+@app.command(no_args_is_help=True)
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="One image.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The other.")],
+    rubric: Annotated[str | None, typer.Option("--rubric", "-r", metavar="NAME|FILE", help="[by modality]")] = None,
+    assessor: AssessorOption = None,
+    format: Annotated[TextFormat, typer.Option(help="What stdout shows.")] = TextFormat.TABLE,
+    modality: ModalityOption = None,
+    window: WindowOption = None,
+    spacing: SpacingOption = None,
+) -> None:
+    """Say which of two images is better, and why."""
+    from scrutiq.cli import compare as verb
+
+    verb.run(a, b, rubric, assessor, format, modality, window, spacing)
+
+
+@app.command()
+def rubrics(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME|FILE]", help="One rubric to show, or a file to check.")
+    ] = None,
+    format: Annotated[TextFormat, typer.Option(help="What stdout shows.")] = TextFormat.TABLE,
+) -> None:
+    """List the rubrics, show one, or check a file of your own."""
+    from scrutiq.cli import rubrics as verb
+
+    raise typer.Exit(verb.run(name, format))
+
+
+@app.command(no_args_is_help=True)
+def agree(
+    pred: Annotated[Path, typer.Argument(metavar="PRED", help="CSV, JSON or JSONL of id and score(s).")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="The same, from readers.")],
+    id: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column that holds the id. [id, case or file]")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Score column; repeat for several. [all in common]")
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of TRUTH (or PRED) whose equal values are resampled together."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    format: Annotated[TextFormat, typer.Option(help="What stdout shows.")] = TextFormat.TABLE,
+) -> None:
+    """Measure the agreement of scores with readers: PLCC, SROCC, KROCC, RMSE, MAE with 95 % intervals."""
+    from scrutiq.cli import agree as verb
+
+    verb.run(pred, truth, id, column, cluster, seed, format)
+
+
+@app.command()
+def doctor(format: Annotated[TextFormat, typer.Option(help="What stdout shows.")] = TextFormat.TABLE) -> None:
+    """Show what is installed, what is missing and how to get it."""
+    from scrutiq.cli import doctor as verb
+
+    raise typer.Exit(verb.run(format))

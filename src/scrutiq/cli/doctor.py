@@ -1,0 +1,91 @@
+"""``scrutiq doctor``."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from importlib import metadata
+from importlib.util import find_spec
+
+from rich.console import Console
+from rich.table import Table
+
+from scrutiq import __version__
+from scrutiq.cli.app import TextFormat
+
+__all__ = ["run"]
+
+#: Module that an extra adds, and what it is for.
+EXTRAS = {"parquet": ("pyarrow", "assess --format parquet")}
+
+#: What the core install relies on: distribution and purpose.
+CORE = {
+    "numpy": "arrays",
+    "scipy": "filters, statistics",
+    "scikit-image": "reference metrics",
+    "pydicom": "DICOM",
+    "python-gdcm": "JPEG, JPEG-LS and lossless JPEG in DICOM",
+    "pylibjpeg-openjpeg": "JPEG 2000 and HTJ2K in DICOM",
+    "pylibjpeg-rle": "RLE in DICOM",
+    "nibabel": "NIfTI",
+    "tifffile": "TIFF",
+    "pillow": "PNG, JPEG",
+    "pydantic": "validated objects",
+}
+
+
+def run(format: TextFormat) -> int:
+    """Print what is installed; return 1 where something of the core is missing."""
+    packages = {name: _version(name) for name in CORE}
+    extras = {name: find_spec(module) is not None for name, (module, _) in EXTRAS.items()}
+    syntaxes = _syntaxes() if packages["pydicom"] else {}
+    missing = [name for name, version in packages.items() if version is None]
+    if format is TextFormat.JSON:
+        document = {
+            "scrutiq": __version__,
+            "python": platform.python_version(),
+            "packages": packages,
+            "extras": extras,
+            "transfer_syntaxes": syntaxes,
+        }
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        return 1 if missing else 0
+    out = Console(markup=False, highlight=False)
+    out.print(f"Scrutiq {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("package", "version", "for"):
+        table.add_column(title)
+    for name, version in packages.items():
+        table.add_row(name, version or "MISSING", CORE[name])
+    out.print(table)
+    for name, there in extras.items():
+        how = "installed" if there else f"not installed: pip install 'scrutiq[{name}]'"
+        out.print(f"extra {name} ({EXTRAS[name][1]}): {how}", soft_wrap=True)
+    unread = [name for name, there in syntaxes.items() if not there]
+    out.print(f"DICOM transfer syntaxes that decode here: {len(syntaxes) - len(unread)} of {len(syntaxes)}", end="")
+    out.print(f"; not: {', '.join(unread)}" if unread else "", soft_wrap=True)
+    if missing:
+        out.print(f"Missing from the core install: {', '.join(missing)}. Run: pip install --force-reinstall scrutiq")
+    out.print("Network: not used. Assessors here: measured:")
+    return 1 if missing else 0
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _syntaxes() -> dict[str, bool]:
+    from pydicom.pixels.decoders import get_decoder
+    from pydicom.uid import AllTransferSyntaxes
+
+    found = {}
+    for uid in AllTransferSyntaxes:
+        try:
+            found[uid.name] = get_decoder(uid).is_available
+        except NotImplementedError:
+            found[uid.name] = False
+    return found
