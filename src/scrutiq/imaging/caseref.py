@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from scrutiq.core import Case, FrozenDict, Image, InputError, Role, Source
 from scrutiq.imaging.fileref import FileRef
@@ -117,14 +118,25 @@ class CaseVolume(Frames):
         return self._cases[index].load().target
 
 
+_Key = tuple[Kind, FileRef, int, int]
 _last = threading.local()
 
 
 def _open(wanted: set[tuple[Kind, FileRef]]) -> dict[tuple[Kind, FileRef], Frames]:
-    """Return the readers of these files, those of the last case where they are the same."""
-    kept: dict[tuple[Kind, FileRef], Frames] = getattr(_last, "readers", {})
+    """Return the readers of these files, those of the last case where the files are the same and have not changed."""
+    keys: dict[_Key, tuple[Kind, FileRef]] = {(*one, *_state(one[1].path)): one for one in wanted}
+    kept: dict[_Key, Frames] = getattr(_last, "readers", {})
     # Dropped before the new ones are opened: two volumes need not fit in memory.
-    kept = _last.readers = {key: kept[key] for key in wanted & kept.keys()}
-    for kind, ref in sorted(wanted - kept.keys(), key=str):
-        kept[kind, ref] = open_frames(kind, ref)
-    return kept
+    kept = _last.readers = {key: kept[key] for key in keys.keys() & kept.keys()}
+    for key, (kind, ref) in sorted(keys.items(), key=str):
+        if key not in kept:
+            kept[key] = open_frames(kind, ref)
+    return {one: kept[key] for key, one in keys.items()}
+
+
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        state = path.stat()
+    except OSError:  # opening it will say why
+        return (0, 0)
+    return (state.st_mtime_ns, state.st_size)

@@ -58,7 +58,9 @@ class NiftiFile(Frames):
     The acquisition axis is the header's ``slice_dim`` where it states one; else the only axis with one voxel; else the
     axis with the largest voxels; else (isotropic voxels) the last. A slice is turned and flipped, never resampled, to
     the nearest anatomical directions as a radiologist sees it. ``scl_slope`` and ``scl_inter`` are applied. ``cal_min``
-    and ``cal_max`` give the window. The unit stays grey level, also for CT: a NIfTI file cannot say that it holds HU.
+    and ``cal_max`` give the window. ``data_range`` is that of 8-bit voxels, scaled as they are, and None for all others:
+    the standard defines no black and white. The unit stays grey level, also for CT: a NIfTI file cannot say that it
+    holds HU.
     """
 
     def __init__(self, ref: FileRef) -> None:
@@ -166,14 +168,13 @@ class NiftiFile(Frames):
         scaled = not dtype.names and math.isfinite(slope) and slope != 0
         self._slope = slope if scaled else 1.0
         self._intercept = intercept if scaled and math.isfinite(intercept) else 0.0
+        # The standard gives no black or white. Bytes fill their type; wider words are mere containers.
+        stored = None if dtype.kind == "f" or dtype.itemsize != 1 else integer_range(8, dtype.kind == "i")
         if dtype.names:
-            self._data_range: tuple[float, float] | None = (0.0, 255.0)
-        else:
-            stored = None if dtype.kind == "f" else integer_range(8 * dtype.itemsize, dtype.kind == "i")
-            self._data_range = None
-            if stored is not None:
-                low, high = sorted(v * self._slope + self._intercept for v in stored)
-                self._data_range = (low, high) if math.isfinite(high - low) and low < high else None
+            stored = (0.0, 255.0)
+        ends = sorted(end * self._slope + self._intercept for end in stored or ())
+        usable = ends and math.isfinite(ends[1] - ends[0]) and ends[0] < ends[1]
+        self._data_range = (ends[0], ends[1]) if usable else None
         low, high = float(header["cal_min"]), float(header["cal_max"])
         shown = not dtype.names and math.isfinite(high - low) and low < high
         self._window = Window.from_bounds(low, high) if shown else None
