@@ -1,8 +1,9 @@
-"""Decoding in a process of its own, for a codec that takes the whole process down on some damaged data.
+"""Decoding in a process of its own, for codecs that damaged data can bring down.
 
-gdcm ends the process (an exception that nobody can catch) on certain broken JPEG streams, and its C library writes to
-standard error as it likes. A batch must survive both, and a hang, so its frames are decoded by a child that may die:
-the frame is refused and the next one gets a new child.
+gdcm 3.2 ends the process (an exception that nobody can catch) on certain broken JPEG streams, and its C library writes
+to standard error as it likes; pylibjpeg-openjpeg 2.6 does not return from certain broken JPEG 2000 streams. A batch
+must survive all three, so such frames are decoded by a child that may die: the frame is refused, and the next one gets
+a new child.
 """
 
 from __future__ import annotations
@@ -21,9 +22,6 @@ import numpy.typing as npt
 
 __all__ = ["CodecError", "decode_apart"]
 
-#: Longest time that one frame may take, seconds.
-TIMEOUT = 120.0
-
 _LENGTH = struct.Struct("<Q")
 
 
@@ -32,7 +30,7 @@ class CodecError(Exception):
 
 
 def decode_apart(
-    syntax: str, plugin: str, frame: bytes, options: dict[str, Any]
+    syntax: str, plugin: str, frame: bytes, options: dict[str, Any], seconds: float
 ) -> tuple[npt.NDArray[Any], dict[str, Any]]:
     """Decode one encapsulated frame in the child process.
 
@@ -46,6 +44,8 @@ def decode_apart(
         Encapsulated (PS3.5 A.4), of one frame.
     options : dict
         Options of pydicom's decoder.
+    seconds : float
+        Longest time to wait.
 
     Returns
     -------
@@ -55,9 +55,9 @@ def decode_apart(
     Raises
     ------
     CodecError
-        If the codec refuses the frame, dies of it or takes longer than `TIMEOUT`.
+        If the codec refuses the frame, dies of it or takes too long.
     """
-    return _child().decode(syntax, plugin, frame, options)
+    return _child().decode((syntax, plugin, frame, options), seconds)
 
 
 class _Child:
@@ -67,18 +67,16 @@ class _Child:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def decode(
-        self, syntax: str, plugin: str, frame: bytes, options: dict[str, Any]
-    ) -> tuple[npt.NDArray[Any], dict[str, Any]]:
+    def decode(self, request: tuple[Any, ...], seconds: float) -> tuple[npt.NDArray[Any], dict[str, Any]]:
         with self._lock:
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
-            timer = threading.Timer(TIMEOUT, process.kill)
+            timer = threading.Timer(seconds, process.kill)
             timer.daemon = True
             timer.start()
             try:
-                _send(process.stdin, (syntax, plugin, frame, options))
+                _send(process.stdin, request)
                 answer = _receive(process.stdout)
             except (OSError, EOFError):
                 self.stop()

@@ -281,7 +281,11 @@ def _modality_transform(
         return _float32(stored), stored_range
     if slope == 0:
         raise InputError("the rescale slope is zero, which leaves nothing of the image.")
-    pixels = _float32(stored * np.float64(slope) + intercept)
+    if slope == 1 and stored.dtype.itemsize <= 2 and intercept == int(intercept) and abs(intercept) < 1 << 23:
+        pixels = _float32(stored)  # float32 holds these sums exactly
+        pixels += np.float32(intercept)
+    else:
+        pixels = _float32(stored * np.float64(slope) + intercept)
     if not np.isfinite(slope * 1e9) or not np.isfinite(pixels).any():
         raise InputError("the rescale slope and intercept leave no finite value.")
     if stored_range is None:

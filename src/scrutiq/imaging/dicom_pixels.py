@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import isfinite
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import get_decoder  # type: ignore[attr-defined]
 from pydicom.pixels.decoders.base import Decoder
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
 from scrutiq.core import InputError
@@ -144,7 +146,7 @@ def numbers(header: Dataset, keyword: str) -> tuple[float, ...] | None:
         If one of them is not a finite number.
     """
     try:
-        value = header.get(keyword)
+        value = _value(header, keyword)
         if value is None or (isinstance(value, (str, bytes)) and not value.strip()):
             return None
         parts = [value] if isinstance(value, (int, float, str)) else list(value)
@@ -161,7 +163,7 @@ def numbers(header: Dataset, keyword: str) -> tuple[float, ...] | None:
 def text(header: Dataset, keyword: str) -> tuple[str, ...]:
     """Return the values of a text element, stripped; empty where it is absent or cannot be read."""
     try:
-        value = header.get(keyword)
+        value = _value(header, keyword)
     except Exception:
         return ()
     if value is None:
@@ -171,6 +173,17 @@ def text(header: Dataset, keyword: str) -> tuple[str, ...]:
         return tuple(stripped for part in parts if isinstance(part, str) and (stripped := part.strip(" \0")))
     except TypeError:
         return ()
+
+
+def _value(header: Dataset, keyword: str) -> Any:
+    # By tag: looking a keyword up costs several times as much, and a frame asks a hundred times.
+    tag = _tag(keyword)
+    return header[tag].value if tag in header else None
+
+
+@lru_cache(maxsize=1024)
+def _tag(keyword: str) -> BaseTag:
+    return Tag(keyword)
 
 
 def read_layout(opened: Opened) -> Layout:
@@ -299,8 +312,9 @@ def _decompress(opened: Opened, layout: Layout, index: int) -> tuple[npt.NDArray
     frame = encapsulate([stored], has_bot=False)
     options["number_of_frames"] = 1
     codec = _CODECS[layout.syntax]
-    if codec == "gdcm":
-        return decode_apart(layout.syntax, codec, frame, options)
+    if codec != "pydicom":
+        seconds = 20 + 4e-6 * layout.rows * layout.columns
+        return decode_apart(layout.syntax, codec, frame, options, seconds)
     pixels, properties = get_decoder(layout.syntax).as_array(frame, index=0, decoding_plugin=codec, **options)
     return pixels, properties
 
