@@ -51,7 +51,7 @@ lint: $(DEV) ## check style, types, the order of the rooms and the cost of impor
 	@$(BIN)/python scripts/check_light_import.py
 
 docs: $(DEV) ## build the documentation into site/
-	@$(BIN)/mkdocs build -q --strict
+	@log=$$($(BIN)/mkdocs build --strict 2>&1) || { echo "$$log"; exit 1; }
 	@echo "The documentation: $(CURDIR)/site/index.html"
 
 serve-docs: $(DEV) ## show the documentation at http://127.0.0.1:8000 while writing it

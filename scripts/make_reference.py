@@ -22,6 +22,7 @@ from scrutiq.core import (
     Assessment,
     AssessmentSet,
     Case,
+    Comparison,
     Dimension,
     Finding,
     Image,
@@ -30,11 +31,23 @@ from scrutiq.core import (
     Rubric,
 )
 from scrutiq.metrics import MEASURES, Measure
-from scrutiq.metrics.registry import PIXEL_UNIT
+from scrutiq.metrics.agreement import Agreement
+from scrutiq.metrics.reference import FULL_REFERENCE, FullReference
+from scrutiq.metrics.spec import PIXEL_UNIT
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-NOUNS: tuple[type[Noun], ...] = (AssessmentSet, Assessment, Case, Finding, Image, Judgement, Rubric)
+NOUNS: tuple[type[Noun], ...] = (
+    AssessmentSet,
+    Assessment,
+    Judgement,
+    Finding,
+    Comparison,
+    Agreement,
+    Rubric,
+    Case,
+    Image,
+)
 
 
 def schema(noun: type[Noun]) -> str:
@@ -97,7 +110,12 @@ def measurement_sections() -> str:
     return "\n\n".join(_measurement(entry) for entry in MEASURES.values())
 
 
-def _measurement(entry: Measure) -> str:
+def metric_sections() -> str:
+    """Return one section a metric that needs a reference."""
+    return "\n\n".join(_measurement(entry) for entry in FULL_REFERENCE.values())
+
+
+def _measurement(entry: Measure | FullReference) -> str:
     low, high = (f"{end:g}".replace("inf", "∞") for end in entry.range)
     unit = "the unit of the image" if entry.unit == PIXEL_UNIT else {"1": "none"}.get(entry.unit, entry.unit)
     lines = [
@@ -106,10 +124,10 @@ def _measurement(entry: Measure) -> str:
         f"* Source: {entry.source}",
         f"* Not good for: {entry.limits}",
     ]
-    if entry.map is not None:
+    if isinstance(entry, Measure) and entry.map is not None:
         lines.append("* It has a map" + (f", in {entry.map_unit}." if entry.map_unit else "."))
     title = entry.title[0].upper() + entry.title[1:]
-    return f"## `{entry.name}`\n\n{title}.\n\n" + "\n".join(lines)
+    return f"### `{entry.name}`\n\n{title}.\n\n" + "\n".join(lines)
 
 
 def command_help() -> str:
@@ -129,6 +147,7 @@ def command_help() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": command_help,
     "measurements": measurement_sections,
+    "metrics": metric_sections,
     "rubrics": rubric_tables,
 }
 

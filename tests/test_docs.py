@@ -23,6 +23,7 @@ from scrutiq.core import (
     Assessment,
     AssessmentSet,
     Case,
+    Comparison,
     Evidence,
     Finding,
     Image,
@@ -37,6 +38,7 @@ from scrutiq.core import (
     Source,
     Window,
 )
+from scrutiq.metrics.agreement import agree
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -67,7 +69,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The documentation, built."""
     pytest.importorskip("mkdocs", reason="the documentation tools are not installed: make docs")
     out = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(out)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(out)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     return out
@@ -172,11 +174,24 @@ def _nouns() -> list[Noun]:
             assessor="measured:", rubric_hash=rubric.hash, versions={"numpy": "2"}, parameters={"a": 1}
         ),
     )
-    case = Case(id="c1", images={Role.TARGET: image})
-    return [image, case, rubric, judgement, finding, assessment, AssessmentSet.of([assessment])]
+    return [
+        AssessmentSet.of([assessment]),
+        assessment,
+        judgement,
+        finding,
+        Comparison(a=assessment, b=assessment, rubric=rubric.name, better="equal"),
+        agree([1, 2, 3, 5], [1, 3, 2, 4], clusters=["a", "a", "b", "c"], n_boot=10),
+        rubric,
+        Case(id="c1", images={Role.TARGET: image}),
+        image,
+    ]
 
 
 class TestSchemas:
+    def test_each_is_tested(self) -> None:
+        published = {path.stem for path in (DOCS / "reference" / "schema").glob("*.json")}
+        assert published == {type(noun).__name__ for noun in _nouns()}
+
     @pytest.mark.parametrize("noun", _nouns(), ids=lambda noun: type(noun).__name__)
     def test_what_is_written_follows_the_published_schema(self, noun: Noun) -> None:
         schema = json.loads((DOCS / "reference" / "schema" / f"{type(noun).__name__}.json").read_text("utf-8"))
