@@ -7,8 +7,9 @@
 Each file is made from a sound one (pydicom's own test files, files written on the fly, and the project's shared images
 where present) by one to four seeded mutations: flipped bytes, truncation, extreme numbers in the header, inserted,
 deleted or repeated bytes. Most PNG and packed NIfTI files are damaged inside their compression and their checksums set
-right, so that the damage reaches the decoder. A file is found and decoded by the public functions, in a worker process with limits on memory and
-on time. A crash, a hang or any other exception is listed with its seed, and the exit status is 1.
+right, so that the damage reaches the decoder. A file is found and decoded by the public functions, in a worker process
+with limits on memory and on time. A crash, a hang or any other exception is listed with its seed, and the exit status
+is 1.
 """
 
 from __future__ import annotations
