@@ -189,8 +189,9 @@ def agree(
 
     Notes
     -----
-    Intervals are expanded percentiles of a cluster bootstrap (`scrutiq.metrics.bootstrap.interval`). In simulations,
-    their coverage at 95 % is 0.93 to 0.99 for the correlations from 20 clusters up, and 0.90 to 0.95 for the RMSE.
+    Intervals are expanded percentiles of a cluster bootstrap (`scrutiq.metrics.bootstrap.interval`). In simulations of
+    20 to 100 patients 95 % intervals hold the truth in 0.93 to 0.99 of studies for the correlations, 0.92 to 0.95 for
+    the MAE and 0.89 to 0.94 for the RMSE (``bench/interval_coverage.py``).
 
     ``plcc_logistic``: (b1 - b2) / (1 + exp(-(x - b3) / |b4|)) + b2 (the VQEG's logistic) is fitted by least squares on
     four fifths of the clusters and applied to the last fifth, in turn; the correlation is that of all predictions so
@@ -400,7 +401,7 @@ def _plcc_logistic(x: Array, y: Array, index: Index, n_clusters: int, seed: int)
     for k in range(FOLDS):
         curve = _fit_logistic(x[fold != k], y[fold != k])
         if curve is None:
-            return None, "No plcc_logistic: the fit did not converge, or one side of a fold is constant."
+            return None, "No plcc_logistic: it cannot be fitted without one fold, where one side is all equal."
         mapped[fold == k] = curve(x[fold == k])
     value = _one("plcc", mapped, y)
     return value, None if value is not None else "No plcc_logistic: the fitted predictions are all equal."
@@ -422,5 +423,6 @@ def _fit_logistic(x: Array, y: Array) -> Any:
 
     start = [1.0, 0.0, 0.0, 1.0] if sign >= 0 else [0.0, 1.0, 0.0, 1.0]  # rising or falling, on a truth of 0 to 1
     target = (y - low) / (high - low)
-    fit = least_squares(lambda b: curve(b, x) - target, start, max_nfev=2000)
-    return (lambda values: curve(fit.x, values)) if fit.success else None
+    fit = least_squares(lambda b: curve(b, x) - target, start, method="lm", max_nfev=300)
+    # A straight relation has no best finite parameters: where the search stops, the curve is straight enough.
+    return (lambda values: curve(fit.x, values)) if np.isfinite(fit.x).all() else None

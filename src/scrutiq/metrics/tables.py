@@ -88,7 +88,7 @@ def read_scores(
     except UnicodeDecodeError:
         raise InputError("the file is not UTF-8 text; save it as UTF-8.", str(path)) from None
     except (csv.Error, ValueError, RecursionError) as error:
-        raise InputError(f"the file is not valid {path.suffix[1:].upper() or 'text'}: {error}.", str(path)) from None
+        raise InputError(f"the file cannot be used as {path.suffix[1:].upper()}: {error}.", str(path)) from None
     if not rows:
         raise InputError("the file holds no scores.", str(path))
 
@@ -134,7 +134,7 @@ def agree_files(
     pred_path, truth_path : str or Path
         As for `read_scores`.
     id_column : str, optional
-        In both files, where they have it.
+        ``NAME``, or ``PRED=TRUTH`` where the names differ.
     columns : sequence of str, optional
         Which to compare: ``NAME``, or ``PRED=TRUTH`` where the names differ.
     cluster_column : str, optional
@@ -146,8 +146,8 @@ def agree_files(
     Returns
     -------
     dict of str to Agreement
-        Keyed by the column's name in the file of the truth. Ids of one side only are counted and named in each;
-        ``missing`` counts matched ids without a number on one side.
+        Keyed by the column's name in the file of the truth (by ``PRED=TRUTH`` where it is compared twice). Ids of one
+        side only are counted and named in each; ``missing`` counts matched ids without a number on one side.
 
     Raises
     ------
@@ -156,16 +156,17 @@ def agree_files(
     UsageError
         If a named column is not there, or no column can be matched.
     """
-    wanted = None if columns is None else [_split(column) for column in columns]
+    wanted = None if columns is None else [_split(column) for column in dict.fromkeys(columns)]
+    pred_id, truth_id = (None, None) if id_column is None else _split(id_column)
     pred = read_scores(
         pred_path,
-        id_column=id_column,
+        id_column=pred_id,
         columns=None if wanted is None else [a for a, _ in wanted],
         cluster_column=cluster_column,
     )
     truth = read_scores(
         truth_path,
-        id_column=id_column,
+        id_column=truth_id,
         columns=None if wanted is None else [b for _, b in wanted],
         cluster_column=cluster_column,
     )
@@ -188,8 +189,9 @@ def agree_files(
         "unmatched_pred": only_pred,
         "unmatched_truth": only_truth,
     }
+    uses = [b for _, b in pairs]
     return {
-        b: agree(
+        b if uses.count(b) == 1 else f"{a}={b}": agree(
             pred.columns[a][left], truth.columns[b][right], clusters=clusters, n_boot=n_boot, seed=seed, level=level
         ).model_copy(update=unmatched)
         for a, b in pairs
@@ -229,8 +231,8 @@ def _clusters(
         labels = [pred.clusters[in_pred[case]] for case in both]
     else:
         raise UsageError(f"neither file has the cluster column {column!r}.")
-    if "" in labels:
-        raise InputError(f"the cluster column {column!r} is empty for {labels.count('')} of the matched ids.")
+    if empty := sum(not label.strip() for label in labels):
+        raise InputError(f"the cluster column {column!r} is empty for {empty} of the matched ids.")
     return labels
 
 
@@ -239,9 +241,9 @@ def _rows(path: Path) -> tuple[list[Cells], bool]:
     text = path.read_bytes().decode("utf-8-sig")
     suffix = path.suffix.lower()
     if suffix == ".json":
-        return _json_rows(json.loads(text)), False
+        return _json_rows(_parse(text)), False
     if suffix in (".jsonl", ".ndjson"):
-        return _json_rows([json.loads(line) for line in text.splitlines() if line.strip()]), False
+        return _json_rows([_parse(line) for line in text.split("\n") if line.strip()]), False
     if suffix in (".csv", ".tsv", ".txt"):
         return _csv_rows(text)
     raise InputError("scores are read from .csv, .tsv, .json and .jsonl files.", str(path))
@@ -260,11 +262,23 @@ def _csv_rows(text: str) -> tuple[list[Cells], bool]:
             header = [cell.strip() for cell in cells]
             if twice := [name for name in header if header.count(name) > 1]:
                 raise ValueError(f"two columns are named {twice[0]!r}")
+            if len(header) == 2 and math.isfinite(_score(header[1], delimiter == ";")):
+                raise ValueError("its first line holds a score; write a line with the names of the columns above it")
         elif len(cells) > len(header):
             raise ValueError(f"line {lines.line_num} has {len(cells)} cells and the header {len(header)}")
         else:
             rows.append(dict(zip(header, cells, strict=False)))
     return rows, delimiter == ";"
+
+
+def _parse(text: str) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(keys := dict(pairs)) < len(pairs):
+            names = [name for name, _ in pairs]
+            raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there more than once")
+        return keys
+
+    return json.loads(text, object_pairs_hook=once)
 
 
 def _json_rows(document: Any) -> list[Cells]:
