@@ -35,7 +35,7 @@ def run(
     out = Console(markup=False, highlight=False)
     for name, one in found.items():
         clusters = f" in {one.n_clusters} clusters" if one.n_clusters is not None else ""
-        out.print(f"{name}: {one.n} pairs{clusters}, {len(one.unmatched)} ids without a partner", soft_wrap=True)
+        out.print(f"{name}: {one.n} pairs{clusters}, {one.unmatched} ids without a partner", soft_wrap=True)
         table = Table(box=None, pad_edge=False, header_style="bold")
         for title in ("", "value", "95 % interval"):
             table.add_column(title)

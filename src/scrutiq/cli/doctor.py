@@ -79,11 +79,13 @@ def _version(distribution: str) -> str | None:
 
 
 def _syntaxes() -> dict[str, bool]:
-    from pydicom.pixels.decoders import get_decoder
+    from pydicom.pixels import get_decoder  # type: ignore[attr-defined]
     from pydicom.uid import AllTransferSyntaxes
 
     found = {}
     for uid in AllTransferSyntaxes:
+        if any(word in uid.name for word in ("MPEG", "HEVC", "SMPTE", "JPIP")):
+            continue  # video and streaming hold no still images
         try:
             found[uid.name] = get_decoder(uid).is_available
         except NotImplementedError:

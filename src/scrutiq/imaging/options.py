@@ -23,7 +23,8 @@ A sidecar is a JSON object with any of these keys:
 ``data_range``
     ``[low, high]`` of the stored values, before ``rescale``: ``[0, 4095]`` for 12 bits kept in a 16-bit file.
 ``metadata``
-    Technical numbers by the names of `scrutiq.imaging.technical`.
+    Technical numbers by the names of `scrutiq.imaging.technical`, and ``body_part``, a term of PS3.16 Annex L
+    (``"HEAD"``, ``"ABDOMEN"``).
 
 ``rescale``, ``unit`` and ``data_range`` do not act on DICOM, which states its own. A JSON file beside an image that has
 none of these keys belongs to another program (BIDS, LabelMe) and is left alone.
@@ -159,10 +160,14 @@ class _Rescale(Noun):
 
 
 def _allowed(value: Any) -> Any:
-    from scrutiq.imaging.technical import UNITS
+    from scrutiq.imaging.technical import BODY_PARTS, UNITS
 
-    if isinstance(value, dict) and not value.keys() <= UNITS.keys():
-        raise ValueError("unknown name")
+    if isinstance(value, dict):
+        numbers = {name: one for name, one in value.items() if name != "body_part"}
+        if not numbers.keys() <= UNITS.keys() or value.get("body_part", "HEAD") not in BODY_PARTS:
+            raise ValueError("unknown name")
+        if any(isinstance(one, str) for one in numbers.values()):
+            raise ValueError("not a number")
     return value
 
 
@@ -181,7 +186,7 @@ class Sidecar(Noun):
     rescale: _Rescale | None = None
     unit: Literal["HU", "grey level"] | None = None
     data_range: tuple[float, float] | None = None
-    metadata: Annotated[FrozenDict[str, float], BeforeValidator(_allowed)] = FrozenDict()
+    metadata: Annotated[FrozenDict[str, float | str], BeforeValidator(_allowed)] = FrozenDict()
 
     @field_validator("data_range")
     @classmethod
@@ -214,7 +219,7 @@ _HINTS = {
     "rescale": '{"slope": ..., "intercept": ...} with a slope other than zero',
     "unit": '"grey level", or "HU" together with "rescale"',
     "data_range": "[low, high] of the stored values",
-    "metadata": "an object of technical names and numbers",
+    "metadata": "an object of technical names and numbers, or body_part and a term such as HEAD",
 }
 
 

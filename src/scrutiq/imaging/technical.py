@@ -18,7 +18,7 @@ from pydicom.uid import UID
 from scrutiq.core import InputError
 from scrutiq.imaging.dicom_pixels import numbers, text
 
-__all__ = ["TECHNICAL_KEYWORDS", "UNITS", "technical"]
+__all__ = ["BODY_PARTS", "TECHNICAL_KEYWORDS", "UNITS", "technical"]
 
 Value = str | int | float | bool | tuple[str | float, ...]
 
@@ -147,6 +147,9 @@ _CODES: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {
         _words("ISO_10918_1, ISO_14495_1, ISO_15444_1, ISO_15444_15, ISO_13818_2, ISO_14496_10, ISO_23008_2"),
     ),
 }
+
+#: Terms that a body part may have.
+BODY_PARTS = _CODES["body_part"][1]
 
 #: Reconstruction kernels by vendor. Whole-string patterns without room for a name.
 _KERNEL = re.compile(
