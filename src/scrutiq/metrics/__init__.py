@@ -10,20 +10,37 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scrutiq.metrics.context import Context
+    from scrutiq.metrics.reference import FULL_REFERENCE, FullReference, compare, fit_intensity
     from scrutiq.metrics.registry import MEASURES, Measure, measure, measure_map, why_not
     from scrutiq.metrics.undefined import Undefined
 
 _HOMES = {
+    "FULL_REFERENCE": "reference",
     "MEASURES": "registry",
     "Context": "context",
+    "FullReference": "reference",
     "Measure": "registry",
     "Undefined": "undefined",
+    "compare": "reference",
+    "fit_intensity": "reference",
     "measure": "registry",
     "measure_map": "registry",
     "why_not": "registry",
 }
 
-__all__ = ["MEASURES", "Context", "Measure", "Undefined", "measure", "measure_map", "why_not"]
+__all__ = [
+    "FULL_REFERENCE",
+    "MEASURES",
+    "Context",
+    "FullReference",
+    "Measure",
+    "Undefined",
+    "compare",
+    "fit_intensity",
+    "measure",
+    "measure_map",
+    "why_not",
+]
 
 
 def __getattr__(name: str) -> Any:
