@@ -72,7 +72,13 @@ class _Child:
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
-            timer = threading.Timer(seconds, process.kill)
+            expired = threading.Event()
+
+            def expire() -> None:
+                expired.set()
+                process.kill()
+
+            timer = threading.Timer(seconds, expire)
             timer.daemon = True
             timer.start()
             try:
@@ -83,6 +89,9 @@ class _Child:
                 raise CodecError from None
             finally:
                 timer.cancel()
+                timer.join()  # so that a late one does not kill the next frame's decoding
+            if expired.is_set():
+                self.stop()
         if answer is None:
             raise CodecError
         shape, dtype, content, properties = answer

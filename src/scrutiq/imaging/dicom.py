@@ -320,7 +320,10 @@ def _unit(header: Dataset, modality: Modality) -> str:
 
 
 def _voi(header: Dataset, data_range: tuple[float, float] | None) -> Window | VoiLut | None:
-    """Return the first VOI LUT, else the first window; None where there is none or it is not valid (display only)."""
+    """Return the first VOI LUT, else the first window; None where there is none or it is not valid (display only).
+
+    The two are alternatives (PS3.3 C.11.2.1); where a file has both, the table, which is made for that image.
+    """
     try:
         tables = header.get("VOILUTSequence")
         if tables and data_range is not None:
@@ -329,6 +332,11 @@ def _voi(header: Dataset, data_range: tuple[float, float] | None) -> Window | Vo
         centers, widths = numbers(header, "WindowCenter"), numbers(header, "WindowWidth")
         if centers is None or widths is None:
             return None
+        if data_range is not None:
+            # Far from every value that the pixels can have, it is no window but some other number.
+            span = data_range[1] - data_range[0]
+            if abs(centers[0] - sum(data_range) / 2) > 4 * span or widths[0] > 16 * span:
+                return None
         function = (text(header, "VOILUTFunction") or ("LINEAR",))[0]
         return Window.model_validate({"center": centers[0], "width": widths[0], "function": function})
     except (InputError, ValueError):
@@ -378,7 +386,7 @@ def _region_spacing(region: Dataset) -> tuple[float, float] | None:
     centimetres = 3
     units = (integer(region, "PhysicalUnitsXDirection"), integer(region, "PhysicalUnitsYDirection"))
     steps = (number(region, "PhysicalDeltaY"), number(region, "PhysicalDeltaX"))
-    if units != (centimetres, centimetres) or None in steps or 0 in steps:
+    if units != (centimetres, centimetres) or not all(step is not None and 1e-7 < abs(step) < 1e2 for step in steps):
         return None
     return (abs(steps[0] or 0) * 10, abs(steps[1] or 0) * 10)
 
@@ -388,6 +396,6 @@ def _pair(header: Dataset, keyword: str) -> tuple[float, float] | None:
         values = numbers(header, keyword)
     except InputError:
         return None
-    if values is None or len(values) != 2 or min(values) <= 0:
+    if values is None or len(values) != 2 or not all(1e-6 < value < 1e3 for value in values):
         return None
     return (values[0], values[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 
 from pydicom import uid
@@ -12,7 +12,7 @@ from pydicom.filereader import dcmread
 from pydicom.uid import UID
 
 from scrutiq.core import InputError, Modality
-from scrutiq.imaging.dicom_pixels import integer, numbers, text
+from scrutiq.imaging.dicom_pixels import frame_count, integer, numbers, text
 from scrutiq.imaging.dicom_stream import Opened, guarded, opened, tags
 from scrutiq.imaging.fileref import FileRef
 from scrutiq.imaging.functional_groups import GROUPS, frame_header
@@ -49,6 +49,9 @@ HEADER_KEYWORDS = (
 )
 _HEADER_TAGS = tags(HEADER_KEYWORDS)
 _GROUP_TAGS = tags(GROUPS)
+
+#: A position further from the patient's origin than this (mm) is no position.
+_FARTHEST = 1e5
 
 _MODALITIES = {
     "CT": Modality.CT,
@@ -94,15 +97,15 @@ class DicomHeader:
         Why this is no image that can be read (a report, a directory, a tile level), one sentence; None where it is.
     """
 
-    ref: FileRef
+    ref: FileRef = field(repr=False)
     modality: Modality
     rows: int
     columns: int
     frames: int
     series: str
-    instance: int | None
-    origin: Vector | None
-    normal: Vector | None
+    instance: int | None = field(repr=False)
+    origin: Vector | None = field(repr=False)
+    normal: Vector | None = field(repr=False)
     reason: str | None
 
     def location(self, normal: Vector | None = None) -> float | None:
@@ -136,7 +139,7 @@ def summarise(ref: FileRef, file: Opened) -> DicomHeader:
     """Return the summary of an open file."""
     dataset = file.dataset
     reason = _why_no_image(file)
-    frames = 1 if reason else integer(dataset, "NumberOfFrames") or 1
+    frames = 1 if reason else frame_count(dataset)
     rows = 0 if reason else integer(dataset, "Rows") or 0
     columns = 0 if reason else integer(dataset, "Columns") or 0
     header = frame_header(dataset, 0) if frames == 1 else dataset
@@ -172,7 +175,9 @@ def read_plane(header: Dataset) -> tuple[Vector | None, Vector | None]:
         orientation = numbers(header, "ImageOrientationPatient")
     except InputError:
         return None, None
-    origin = (position[0], position[1], position[2]) if position is not None and len(position) == 3 else None
+    origin = None
+    if position is not None and len(position) == 3 and max(map(abs, position)) < _FARTHEST:
+        origin = (position[0], position[1], position[2])
     if orientation is None or len(orientation) != 6:
         return origin, None
     a, b, c, d, e, f = orientation

@@ -23,7 +23,7 @@ from scrutiq.imaging.codec_process import decode_apart
 from scrutiq.imaging.dicom_stream import Opened
 from scrutiq.imaging.limits import MAX_FRAMES, check_pixels
 
-__all__ = ["PIXEL_KEYWORDS", "Layout", "decode", "integer", "number", "numbers", "read_layout", "text"]
+__all__ = ["PIXEL_KEYWORDS", "Layout", "decode", "frame_count", "integer", "number", "numbers", "read_layout", "text"]
 
 #: What the decoding needs of the header.
 PIXEL_KEYWORDS = (
@@ -175,6 +175,20 @@ def text(header: Dataset, keyword: str) -> tuple[str, ...]:
         return ()
 
 
+def frame_count(header: Dataset) -> int:
+    """Return Number of Frames, 1 where it is absent or empty.
+
+    Raises
+    ------
+    InputError
+        If it is negative or more than `scrutiq.imaging.limits.MAX_FRAMES`.
+    """
+    frames = integer(header, "NumberOfFrames") or 1
+    if not 0 < frames <= MAX_FRAMES:
+        raise InputError(f"the header claims a number of frames outside 1 to {MAX_FRAMES}.")
+    return frames
+
+
 def _value(header: Dataset, keyword: str) -> Any:
     # By tag: looking a keyword up costs several times as much, and a frame asks a hundred times.
     tag = _tag(keyword)
@@ -201,9 +215,7 @@ def read_layout(opened: Opened) -> Layout:
         raise InputError("the DICOM file holds no pixels.")
     rows, columns = _needed(header, "Rows"), _needed(header, "Columns")
     check_pixels(rows, columns)
-    frames = integer(header, "NumberOfFrames") or 1
-    if not 0 < frames <= MAX_FRAMES:
-        raise InputError(f"the header claims a number of frames outside 1 to {MAX_FRAMES}.")
+    frames = frame_count(header)
     samples = integer(header, "SamplesPerPixel") or 1
     photometric = (text(header, "PhotometricInterpretation") or ("",))[0]
     if (samples, photometric) not in {(1, name) for name in _GREY} | {(3, name) for name in _COLOUR}:
