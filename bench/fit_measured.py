@@ -2,8 +2,9 @@
 
     python bench/fit_measured.py [--data ../shared/data/ct_denoising_readers]
 
-Prints the normal-dose noise per region (`NORMAL_DOSE` of ``assessors/measured/derived.py``), the knots and the residual of
-``assessors/measured/mappings.yaml``, and how often a 95 % interval fitted on the other sets holds a left-out reading.
+Prints the normal-dose noise per region (`NORMAL_DOSE` of ``assessors/measured/derived.py``), the knots and the
+residual of ``assessors/measured/mappings.yaml``, and how often a 95 % interval fitted on the other sets holds a
+left-out reading.
 Scored as the reader study is: 12 denoisers, anchors out, mean of the valid readers.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +58,7 @@ def fit(ratio: np.ndarray, score: np.ndarray) -> Term:
         near = np.abs(octaves - octave) < 0.3
         weights = np.maximum(0, 1 - np.abs(octaves[near] - octave) / 0.3)
         knots.append([2.0**octave, float(np.average(smooth[near], weights=weights))])
-    for a, b in zip(knots, knots[1:], strict=False):  # strictly falling
+    for a, b in pairwise(knots):  # strictly falling
         b[1] = min(b[1], a[1] - 0.05)
     return Term(measurement=("noise_ratio",), scale="log", knots=tuple((v, s) for v, s in knots), tolerance=1.05)
 
