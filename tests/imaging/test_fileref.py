@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -47,6 +48,23 @@ def test_missing(tmp_path: Path, member: str | None) -> None:
 def test_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="folder"):
         FileRef(tmp_path).open()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.dcm")
+    with pytest.raises(InputError, match="no regular file"):
+        FileRef(tmp_path / "pipe.dcm").open()
+
+
+def test_a_member_that_is_read_again_is_unpacked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = archive(tmp_path / "a.zip", one=b"1" * 1000)
+    unpacked = []
+    plain = zipfile.ZipFile.open
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *args, **more: unpacked.append(args) or plain(*args, **more))
+    for _ in range(3):
+        with FileRef(packed, "folder/one").open() as stream:
+            assert stream.read() == b"1" * 1000
+    assert len(unpacked) == 1
 
 
 def test_damaged_archives(tmp_path: Path) -> None:

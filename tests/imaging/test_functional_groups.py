@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedCTImageStorage, EnhancedMRImageStorage
 
 from scrutiq.core import HU, InputError, Window
+from scrutiq.imaging import dicom_stream
 from scrutiq.imaging.dicom import DicomFile
 from scrutiq.imaging.dicom_header import read_header
 from scrutiq.imaging.fileref import FileRef
@@ -154,3 +156,21 @@ def test_synthetic_agrees_with_highdicom_too(make_dicom, rng: np.random.Generato
             index, as_index=True, apply_modality_transform=True, apply_real_world_transform=False
         )
         np.testing.assert_array_equal(image.pixels, expected)
+
+
+def test_a_long_header_is_parsed_once(make_dicom, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 200
+    ref = make_dicom(
+        np.zeros((n, 4, 5), np.uint16),
+        multiframe=True,
+        SOPClassUID=EnhancedCTImageStorage,
+        SharedFunctionalGroupsSequence=shared_groups(),
+        PerFrameFunctionalGroupsSequence=frame_groups(n),
+    )
+    file = DicomFile(ref)
+    monkeypatch.setattr(dicom_stream, "read_dataset", None)
+    assert [image.metadata.get("kvp") for image in list(file)[:3]] == [80, 100, 120]
+    copy = pickle.dumps(file)
+    assert len(copy) < 2000
+    monkeypatch.undo()
+    assert pickle.loads(copy).image(2).metadata["kvp"] == 120

@@ -7,6 +7,7 @@ are noted for display and change nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ class DicomFile(Frames):
     def __init__(self, ref: FileRef, path: str | None = None) -> None:
         self._ref = ref
         self._path = path
-        self._kept: tuple[Dataset, Layout] | None = None
+        self._kept: tuple[Opened, Layout] | None = None
         with guarded(ref, "header"), opened(ref, _TAGS) as file:
             self._header, layout = _check(ref, file)
             self._length = layout.frames
@@ -126,15 +127,14 @@ class DicomFile(Frames):
                 _, layout = _check(self._ref, file)
                 self._keep(file, layout)
                 return _image(self._ref, file, layout, index, source)
-        # A header of many frames is long: it is parsed once.
-        with guarded(self._ref, "pixels"), opened(self._ref, ()) as file:
-            dataset, layout = self._kept
-            file = Opened(file.stream, file.size, dataset, file.syntax, file.pixels, file.seen, file.complete)
-            return _image(self._ref, file, layout, index, source)
+        file, layout = self._kept
+        with guarded(self._ref, "pixels"), self._ref.open() as stream:
+            return _image(self._ref, replace(file, stream=stream), layout, index, source)
 
     def _keep(self, file: Opened, layout: Layout) -> None:
-        if layout.frames > 1:
-            self._kept = (file.dataset, layout)
+        # A header of many frames is long: it is parsed once. (A deflated file must be inflated for each frame anyway.)
+        if layout.frames > 1 and layout.syntax != uid.DeflatedExplicitVRLittleEndian:
+            self._kept = (file, layout)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": None}

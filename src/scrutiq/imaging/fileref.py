@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -73,13 +74,16 @@ class FileRef:
             If it cannot be opened, or a zip member is larger than `MAX_MEMBER_BYTES`.
         """
         try:
+            state = self.path.stat()
+            if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+                raise InputError("this is no regular file (a pipe or a device); it is not read.", str(self))
             if self.member is None:
                 return self.path.open("rb")
-            archive = _archive(self.path)
             if sequential:
-                return archive.open(self.member)
-            with archive.open(self.member) as stream:
-                content = stream.read(MAX_MEMBER_BYTES + 1)
+                return _archive(self.path).open(self.member)
+            content = _unpack(self.path, self.member, state.st_mtime_ns, state.st_size)
+        except InputError:
+            raise
         except Exception as error:
             raise self._refuse(error) from None
         if len(content) > MAX_MEMBER_BYTES:
@@ -123,6 +127,13 @@ def _archive(path: Path) -> zipfile.ZipFile:
     state = path.stat()
     # An open archive shares its file position with a forked child, hence one for each process.
     return _open_archive(str(path), state.st_mtime_ns, state.st_size, os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _unpack(path: Path, member: str, _changed: int, _size: int) -> bytes:
+    # The last member stays unpacked: the frames of a cine are asked for one after the other.
+    with _archive(path).open(member) as stream:
+        return stream.read(MAX_MEMBER_BYTES + 1)
 
 
 @lru_cache(maxsize=4)
