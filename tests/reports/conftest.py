@@ -39,7 +39,11 @@ def noise_map(image: Image) -> np.ndarray:
     grey = np.nan_to_num(image.grey().astype(np.float64))
     rest = grey - ndimage.median_filter(grey, 5)
     local = np.sqrt(np.maximum(ndimage.uniform_filter(rest**2, 15), 0))
-    inside = grey > -300 if image.is_calibrated else np.ones(grey.shape, bool)
+    inside = np.ones(grey.shape, bool)
+    if image.is_calibrated:  # the body: the largest part that is not air
+        parts, count = ndimage.label(ndimage.binary_opening(grey > -300, iterations=2))
+        if count:
+            inside = parts == 1 + int(np.argmax(ndimage.sum_labels(parts > 0, parts, range(1, count + 1))))
     inside &= np.ones(grey.shape, bool) if image.valid is None else image.valid
     return np.where(inside, local, np.nan).astype(np.float32)
 

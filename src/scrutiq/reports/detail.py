@@ -10,6 +10,7 @@ from markupsafe import Markup
 from scrutiq.core import (
     Assessment,
     Case,
+    Evidence,
     EvidenceMap,
     Finding,
     Image,
@@ -19,6 +20,7 @@ from scrutiq.core import (
     Severity,
 )
 from scrutiq.core.rubric import Dimension
+from scrutiq.metrics import MEASURES
 from scrutiq.reports import figures
 from scrutiq.reports.numbers import interval, number
 from scrutiq.reports.pictures import (
@@ -35,7 +37,19 @@ from scrutiq.reports.pictures import (
 )
 from scrutiq.reports.run import ReportRun
 
-__all__ = ["Block", "CaseView", "FindingView", "Images", "JudgementRow", "MeasurementRow", "SentenceView", "case_view"]
+__all__ = [
+    "Block",
+    "CaseView",
+    "EvidenceView",
+    "FindingView",
+    "Images",
+    "JudgementRow",
+    "MeasurementRow",
+    "SentenceView",
+    "case_view",
+]
+
+Bounds = tuple[float | None, float | None]
 
 _ORDER = {Severity.SEVERE: 0, Severity.MILD: 1, Severity.NONE: 2}
 
@@ -47,6 +61,7 @@ class MeasurementRow:
     id: str
     number: int
     name: str
+    title: str | None
     value: str
     unit: str
     reference: str | None
@@ -84,11 +99,22 @@ class Block:
 
 
 @dataclass(frozen=True)
+class EvidenceView:
+    """A measurement that backs a finding, against that finding's own reference range."""
+
+    row: MeasurementRow
+    value: str
+    unit: str
+    reference: str | None
+    verdict: str | None
+
+
+@dataclass(frozen=True)
 class FindingView:
-    """A finding, with the rows of its evidence."""
+    """A finding, with its evidence."""
 
     finding: Finding
-    rows: tuple[MeasurementRow, ...]
+    evidence: tuple[EvidenceView, ...]
 
 
 @dataclass(frozen=True)
@@ -144,7 +170,7 @@ def case_view(run: ReportRun, case: str, assessments: list[Assessment], id: str,
         quality=min((a.quality for a in judged if a.quality is not None), default=None),
         images=images,
         blocks=tuple(blocks),
-        findings=tuple(FindingView(f, tuple(known[e.measurement] for e in f.evidence)) for f in findings),
+        findings=tuple(FindingView(f, tuple(_cite(e, known[e.measurement]) for e in f.evidence)) for f in findings),
         measurements=tuple(rows),
         assessments=tuple(assessments),
         metadata=metadata,
@@ -163,7 +189,7 @@ def _measurements(
     assessments: list[Assessment], findings: list[Finding], id: str
 ) -> tuple[list[MeasurementRow], list[dict[str, MeasurementRow]]]:
     """Return the distinct measurements of a case, and for each assessment its rows by name."""
-    references = {e.measurement: e.reference for f in findings for e in f.evidence if e.reference is not None}
+    references = _references(findings)
     rows: dict[tuple[str, float, str], MeasurementRow] = {}
     lookup = []
     for assessment in assessments:
@@ -178,6 +204,7 @@ def _measurements(
                     f"{id}-m{place}",
                     place,
                     name,
+                    MEASURES[name].title if name in MEASURES else None,
                     number(measurement.value),
                     measurement.unit,
                     _reference(reference),
@@ -189,7 +216,27 @@ def _measurements(
     return list(rows.values()), lookup
 
 
-def _reference(reference: tuple[float | None, float | None] | None) -> str | None:
+def _cite(evidence: Evidence, row: MeasurementRow) -> EvidenceView:
+    reference = evidence.reference
+    return EvidenceView(
+        row, number(evidence.value), evidence.unit, _reference(reference), _verdict(evidence.value, reference)
+    )
+
+
+def _references(findings: list[Finding]) -> dict[str, Bounds]:
+    """Return for each measurement the range in which no finding objects to it: where its references overlap."""
+    ranges: dict[str, Bounds] = {}
+    for evidence in (e for f in findings for e in f.evidence):
+        if evidence.reference is None:
+            continue
+        low, high = ranges.get(evidence.measurement, (None, None))
+        lows = [v for v in (low, evidence.reference[0]) if v is not None]
+        highs = [v for v in (high, evidence.reference[1]) if v is not None]
+        ranges[evidence.measurement] = (max(lows, default=None), min(highs, default=None))
+    return {name: r for name, r in ranges.items() if r[0] is None or r[1] is None or r[0] <= r[1]}
+
+
+def _reference(reference: Bounds | None) -> str | None:
     if reference is None or reference == (None, None):
         return None
     low, high = reference
@@ -198,7 +245,7 @@ def _reference(reference: tuple[float | None, float | None] | None) -> str | Non
     return f"\u2265\u2009{number(low)}" if high is None else interval(number(low), number(high))
 
 
-def _verdict(value: float, reference: tuple[float | None, float | None] | None) -> str | None:
+def _verdict(value: float, reference: Bounds | None) -> str | None:
     if reference is None or reference == (None, None):
         return None
     low, high = reference
@@ -216,7 +263,10 @@ def _block(assessment: Assessment, rubric: Rubric, rows: Mapping[str, Measuremen
             criterion = dimension.named(judgement.level).criterion
         reason = None if judgement is not None else assessment.declined.get(name) or assessment.reason
         judgements.append(JudgementRow(dimension, judgement, criterion, reason))
-    sentences = tuple(SentenceView(s.text, tuple(rows[name] for name in s.measurements)) for s in assessment.sentences)
+    sentences = tuple(
+        SentenceView(s.text, tuple(sorted({rows[name] for name in s.measurements}, key=lambda row: row.number)))
+        for s in assessment.sentences
+    )
     # The same words on the same measurements are printed once.
     same = next((b.rubric.name for b in before if b.sentences == sentences and b.repeats is None), None)
     return Block(assessment, rubric, tuple(judgements), sentences, same)

@@ -141,7 +141,8 @@ def histogram(
         Markup('<span style="left:{}%">{}</span>').format(_plain(_percent(t, low, high)), number(t)) for t in ticks
     )
     return Markup(
-        '<div class="chart"><span class="most" aria-hidden="true">{}</span>{}<div class="axis" aria-hidden="true">{}</div></div>'
+        '<div class="chart"><span class="most" aria-hidden="true">{}</span>{}'
+        '<div class="axis" aria-hidden="true">{}</div></div>'
     ).format(most, _stretched("histogram", parts, label), axis)
 
 

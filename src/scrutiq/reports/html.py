@@ -104,6 +104,7 @@ def _environment() -> Environment:
         words=_words,
         opened=_opened,
         unit=_unit,
+        breakable=_breakable,
     )
     environment.globals.update(bar=figures.bar, scale=figures.scale, colour_bar=figures.colour_bar, sort_key=_sort_key)
     return environment
@@ -135,6 +136,11 @@ def _term(name: str) -> str:
 def _unit(unit: str) -> str:
     """Write a unit; a quantity of dimension one (DICOM, UCUM: "1") has none."""
     return "" if unit == "1" else unit
+
+
+def _breakable(name: str) -> Markup:
+    """Let a name of the code break after its underscores only."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _opened(text: str) -> str:

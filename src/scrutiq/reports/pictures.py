@@ -262,7 +262,7 @@ def _picture(
     aspect = (shape[1] * column) / (shape[0] * row)
     # Anisotropic pixels stretch the shorter direction, so that the picture keeps its longer side.
     long = max(shape[0], shape[1]) / (reduced if reduced > 1 else 1)
-    enlarge = 1 if long >= 256 else min(64, max(1, 320 // round(long)))
+    enlarge = min(64, max(1, 512 // round(long)))
     shown = round(long * enlarge * min(1.0, aspect))
     return Picture(_uri(embedded), embedded.width, embedded.height, aspect, max(shown, 8), enlarge > 1, reduced)
 

@@ -19,6 +19,7 @@
   name();
 
   // Sorting: rows without a value stay last in both directions.
+  const cellAt = (row, column) => [...row.cells].find((cell) => (column -= cell.colSpan) < 0);
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
   for (const table of all("table[data-sortable]")) {
     const heads = [...table.tHead.rows[0].cells];
@@ -29,7 +30,7 @@
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
         const numeric = key.dataset.type === "number";
-        const keyed = [...table.tBodies[0].rows].map((row, place) => ({ row, place, value: row.cells[column].dataset.v }));
+        const keyed = [...table.tBodies[0].rows].map((row, place) => ({ row, place, value: cellAt(row, column).dataset.v }));
         keyed.sort((a, b) => {
           if (a.value === "" || b.value === "") return (a.value === "") - (b.value === "") || a.place - b.place;
           const order = numeric ? a.value - b.value : collator.compare(a.value, b.value);
