@@ -193,7 +193,6 @@ class Scanner:
             If it was named or claims to be an image, and cannot be opened.
         """
         name = entry.ref.name
-        claim = None if name.lower().endswith(".npz") and not named else kind_by_name(name)
         refused: InputError | None = None
         head = b""
         try:
@@ -201,16 +200,19 @@ class Scanner:
             head = entry.ref.head(HEAD_BYTES)
         except InputError as error:
             refused = error
-        kind = kind_by_content(head, name) or claim
-        if not named and kind is Kind.DICOM and name.upper() == "DICOMDIR":
-            return None  # the files that it names are found anyway
-        if not named and (kind is None or (kind is Kind.ZIP and refused is not None)):
-            self.skipped[_NOT_IMAGES] += 1
-            return None
+        kind = kind_by_content(head, name) or kind_by_name(name)
+        if not named:
+            if kind is Kind.DICOM and name.upper().startswith("DICOMDIR"):
+                return None  # the files that it names are found anyway
+            if kind is None or (kind is Kind.ZIP and not head) or name.lower().endswith(".npz"):
+                self.skipped[_NOT_IMAGES] += 1
+                return None
         if refused is not None:
             raise refused
+        if not head:
+            raise InputError("the file is empty.")
         if kind is None:
-            raise InputError(_NOTHING if head else "the file is empty.")
+            raise InputError(_NOTHING)
         return kind
 
     def _file(self, entry: _Entry, kind: Kind, header: DicomHeader | None = None) -> Iterator[Unit]:
