@@ -11,6 +11,7 @@ import numpy as np
 from scrutiq.core import HU, Modality, Window
 from scrutiq.metrics import blockiness, contrast, exposure, noise, sharpness
 from scrutiq.metrics.context import Context
+from scrutiq.metrics.foreground import extremes
 from scrutiq.metrics.spec import PIXEL_UNIT, Map, Measure
 from scrutiq.metrics.undefined import Undefined
 
@@ -58,6 +59,13 @@ def _lit(context: Context) -> str | None:
     return "CT numbers do not depend on an illumination." if ct else None
 
 
+def _exposed(context: Context) -> str | None:
+    reason = _lit(context) or _bounded(context)
+    if reason is None and context.range[0] < 0:
+        reason = "The format holds signed numbers, so that its lower end is not black."
+    return reason
+
+
 def _displayable(context: Context) -> str | None:
     if _display_range(context) is not None:
         return None
@@ -69,7 +77,8 @@ def _displayable(context: Context) -> str | None:
 
 def _noise_of_component(index: int) -> Callable[[Context], float]:
     def value(context: Context) -> float:
-        return noise.noise_level(noise.local_moments(context.image.pixels[..., index], context.tissue)[1])
+        component = context.image.pixels[..., index]
+        return noise.noise_level(noise.local_moments(component, context.tissue, context.windows)[1])
 
     return value
 
@@ -85,8 +94,8 @@ def _edge_rise(context: Context) -> float:
 def _clipping_map(side: int) -> Callable[[Context], Map]:
     def values(context: Context) -> Map:
         low, high = context.range
-        pixels = np.atleast_3d(context.image.pixels)
-        at_end = (pixels <= low).all(axis=2) if side == 0 else (pixels >= high).any(axis=2)
+        greatest = extremes(context.image.pixels)[1]
+        at_end = greatest <= low if side == 0 else greatest >= high
         return np.where(context.seen, 100 * at_end.astype(np.float32), np.float32(np.nan))
 
     return values
@@ -101,7 +110,8 @@ def _illumination_map(context: Context) -> Map:
 
 
 def _black(context: Context) -> float:
-    return 0.0 if context.image.data_range is None else context.image.data_range[0]
+    """Return the level of no light: formats of signed numbers hold values below it that no detector gives."""
+    return 0.0 if context.image.data_range is None else max(context.image.data_range[0], 0.0)
 
 
 def _display_range(context: Context) -> tuple[float, float] | None:
@@ -319,7 +329,7 @@ _ALL = (
             "Coded values are averaged, not light. In 16-bit formats that are filled only in part it is low without "
             "any fault. It does not apply to CT numbers."
         ),
-        needs=lambda c: _lit(c) or _bounded(c),
+        needs=_exposed,
         value=lambda c: exposure.exposure(c.grey, c.seen, c.range),
     ),
     Measure(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scrutiq.core import Image
 from scrutiq.metrics.exposure import clipped_share, colour_cast, illumination_surface
 from scrutiq.metrics.foreground import clipped, field_of_view, foreground
-from scrutiq.metrics.noise import local_moments, noise_level
+from scrutiq.metrics.noise import local_moments, noise_level, whole_windows
 from scrutiq.metrics.nps import NoisePowerSpectrum, noise_power_spectrum
 from scrutiq.metrics.undefined import Undefined
 
@@ -65,6 +65,17 @@ class Context:
         return np.where(self.valid, grey, filling).astype(np.float32)
 
     @cached_property
+    def windows(self) -> Bool:
+        """Centres of the windows that lie wholly in the foreground, shape (H, W).
+
+        Raises
+        ------
+        Undefined
+            If there is no foreground.
+        """
+        return whole_windows(self.tissue)
+
+    @cached_property
     def moments(self) -> tuple[Grey, Grey]:
         """Local mean and standard deviation of the foreground, NaN where undefined, shape (H, W) each.
 
@@ -73,7 +84,7 @@ class Context:
         Undefined
             If there is no foreground.
         """
-        return local_moments(self.grey, self.tissue)
+        return local_moments(self.grey, self.tissue, self.windows)
 
     @cached_property
     def noise(self) -> float:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
+from scrutiq.metrics.foreground import extremes
 from scrutiq.metrics.undefined import Undefined
 
 __all__ = ["clipped_share", "colour_cast", "exposure", "illumination_surface", "plateau_share", "uniformity"]
@@ -15,7 +15,7 @@ Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.floating]
 
 
-def clipped_share(pixels: Float, mask: Bool, data_range: tuple[float, float]) -> tuple[float, float]:
+def clipped_share(pixels: Grey, mask: Bool, data_range: tuple[float, float]) -> tuple[float, float]:
     """Return how much of an image lies at the lower and at the upper end of what its format can hold.
 
     Parameters
@@ -32,8 +32,8 @@ def clipped_share(pixels: Float, mask: Bool, data_range: tuple[float, float]) ->
         Percent of the pixels of ``mask``.
     """
     low, high = data_range
-    components = np.atleast_3d(pixels)
-    dark, bright = (components <= low).all(axis=2), (components >= high).any(axis=2)
+    greatest = extremes(pixels)[1]
+    dark, bright = greatest <= low, greatest >= high
     total = np.count_nonzero(mask)
     return (
         100 * np.count_nonzero(dark & mask) / total,
@@ -66,9 +66,9 @@ def plateau_share(values: Float, mask: Bool) -> float:
     if inside.min() == highest:
         raise Undefined("The image is constant.")
     top = (values == highest) & mask
-    if np.count_nonzero(top) < 9:
+    if np.count_nonzero(top) < 9 or min(top.shape) < 3:
         return 0.0
-    return 100 * np.count_nonzero(ndimage.binary_opening(top, np.ones((3, 3), dtype=bool))) / inside.size
+    return 100 * np.count_nonzero(_open3(top)) / inside.size
 
 
 def exposure(values: Float, mask: Bool, data_range: tuple[float, float]) -> float:
@@ -98,7 +98,7 @@ def illumination_surface(values: Float, mask: Bool) -> Grey:
         If the mask is too small or too narrow to fix the six coefficients.
     """
     # A quadratic needs no more than some thousand points.
-    step = max(1, int(np.sqrt(mask.size / 16_384)))
+    step = _step(mask, 16_384)
     y, x = np.nonzero(mask[::step, ::step])
     design = _quadratic(y * step, x * step, mask.shape)
     if len(design) < 100 or np.linalg.matrix_rank(design) < 6:
@@ -162,12 +162,33 @@ def colour_cast(rgb: Float, mask: Bool, data_range: tuple[float, float]) -> tupl
     Grey-world assumption: G. Buchsbaum, J. Franklin Inst. 310 (1980). sRGB: IEC 61966-2-1. CIELAB: ISO/CIE 11664-4.
     """
     low, high = data_range
-    coded = np.clip((rgb[mask].astype(np.float32) - low) / (high - low), 0, 1)
+    # A mean of some ten thousand pixels is as good as one of all, and much faster.
+    step = _step(mask, 65_536)
+    coded = rgb[::step, ::step][mask[::step, ::step]]
+    if not coded.size:
+        coded = rgb[mask]
+    coded = np.clip((coded.astype(np.float32) - low) / (high - low), 0, 1)
     linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4).mean(axis=0, dtype=np.float64)
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     relative = (to_xyz @ linear) / to_xyz.sum(axis=1)
     f = np.where(relative > (6 / 29) ** 3, np.cbrt(relative), relative / (3 * (6 / 29) ** 2) + 4 / 29)
     return float(500 * (f[0] - f[1])), float(200 * (f[1] - f[2]))
+
+
+def _open3(mask: Bool) -> Bool:
+    """Return the pixels that some 3 x 3 block of True covers (`scipy.ndimage.binary_opening`, in less time)."""
+    rows = mask[:-2] & mask[1:-1] & mask[2:]
+    blocks = rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
+    covered = np.zeros_like(mask)
+    for y in range(3):
+        for x in range(3):
+            covered[y : y + blocks.shape[0], x : x + blocks.shape[1]] |= blocks
+    return covered
+
+
+def _step(mask: Bool, pixels: int) -> int:
+    """Return the step between rows, and columns, that leaves about so many pixels of an image."""
+    return max(1, int(np.sqrt(mask.size / pixels)))
 
 
 def _quadratic(y: npt.NDArray[np.intp], x: npt.NDArray[np.intp], shape: tuple[int, ...]) -> npt.NDArray[np.float64]:

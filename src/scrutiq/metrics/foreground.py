@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from scrutiq.core import Image, Modality
 
-__all__ = ["AIR_TO_TISSUE_HU", "END_MARGIN", "clipped", "field_of_view", "foreground", "otsu"]
+__all__ = ["AIR_TO_TISSUE_HU", "END_MARGIN", "clipped", "extremes", "field_of_view", "foreground", "otsu"]
 
 Bool = npt.NDArray[np.bool_]
 Grey = npt.NDArray[np.float32]
@@ -27,6 +27,15 @@ Grey = npt.NDArray[np.float32]
 AIR_TO_TISSUE_HU = -300.0
 #: Display values within this share of either end of the data range count as cut off by the window.
 END_MARGIN = 0.08
+
+
+def extremes(pixels: Grey) -> tuple[Grey, Grey]:
+    """Return the least and the greatest component of each pixel, shape (H, W) both: the pixels themselves if grey."""
+    if pixels.ndim == 2:
+        return pixels, pixels
+    # Written out, since a reduction over an axis of three takes ten times as long.
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    return np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
 
 
 def clipped(image: Image) -> Bool | None:
@@ -40,8 +49,8 @@ def clipped(image: Image) -> Bool | None:
     if image.data_range is None:
         return None
     low, high = image.data_range
-    mask: Bool = (image.pixels <= low) | (image.pixels >= high)
-    return mask.any(axis=2) if image.is_colour else mask
+    least, greatest = extremes(image.pixels)
+    return np.asarray((least <= low) | (greatest >= high))
 
 
 def field_of_view(image: Image) -> Bool:
@@ -59,7 +68,7 @@ def field_of_view(image: Image) -> Bool:
     if not image.is_colour or image.data_range is None:
         return valid
     low, high = image.data_range
-    brightest = np.where(valid, image.pixels.max(axis=2), np.float32(low))
+    brightest = np.where(valid, extremes(image.pixels)[1], np.float32(low))
     lit = _mean3(brightest) > low + END_MARGIN * (high - low)
     return _fill_holes(_largest(lit)) & valid
 
@@ -179,4 +188,4 @@ def _fill_holes(mask: Bool) -> Bool:
     reached = np.zeros(labels.max() + 1, dtype=bool)
     reached[outside] = True
     reached[0] = False
-    return ~reached[labels]
+    return np.asarray(~reached[labels])

@@ -14,9 +14,10 @@ from scipy import ndimage, special
 
 from scrutiq.metrics.undefined import Undefined
 
-__all__ = ["QUANTILE", "WINDOW", "local_moments", "noise_level"]
+__all__ = ["QUANTILE", "WINDOW", "local_moments", "noise_level", "whole_windows"]
 
 Grey = npt.NDArray[np.float32]
+Bool = npt.NDArray[np.bool_]
 
 #: Side of the window, pixels. Large enough to hold the mottle (low frequencies) that readers see as noise.
 WINDOW = 15
@@ -24,9 +25,25 @@ WINDOW = 15
 QUANTILE = 0.1
 
 
-def local_moments(
-    values: npt.NDArray[np.floating], mask: npt.NDArray[np.bool_], window: int = WINDOW
-) -> tuple[Grey, Grey]:
+def whole_windows(mask: Bool, window: int = WINDOW) -> Bool:
+    """Return the centres of the square windows that lie wholly inside a mask, and inside the image.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (H, W)
+    window : int
+        Side of the window, odd, in pixels.
+
+    Returns
+    -------
+    ndarray of bool, shape (H, W)
+    """
+    if min(mask.shape) < window:
+        return np.zeros_like(mask)
+    return np.asarray(ndimage.minimum_filter(mask, window, mode="constant", cval=0))
+
+
+def local_moments(values: npt.NDArray[np.floating], mask: Bool, whole: Bool, window: int = WINDOW) -> tuple[Grey, Grey]:
     """Return mean and standard deviation in a square window about each pixel.
 
     Parameters
@@ -34,8 +51,10 @@ def local_moments(
     values : ndarray, shape (H, W)
         Finite where ``mask`` is True.
     mask : ndarray of bool, shape (H, W)
+    whole : ndarray of bool, shape (H, W)
+        `whole_windows` of the mask.
     window : int
-        Side of the window, odd, in pixels.
+        Their side.
 
     Returns
     -------
@@ -43,22 +62,18 @@ def local_moments(
         In the unit of ``values``; ``sd`` is the unbiased one (ddof = 1) in variance. NaN where the window does not lie
         wholly inside ``mask``, the image's border included.
     """
-    shape = values.shape
-    mean = np.full(shape, np.nan, dtype=np.float32)
+    mean = np.full(values.shape, np.nan, dtype=np.float32)
     sd = mean.copy()
-    if min(shape) < window or not mask.any():
+    if not whole.any():
         return mean, sd
-    half = window // 2
-    inside = (slice(half, shape[0] - half), slice(half, shape[1] - half))
-    whole = ndimage.minimum_filter(mask, window, mode="constant", cval=0)[inside]
     # Centred and in float64: the difference of two large squares would lose a low noise on a high level.
     centre = float(values[mask].mean(dtype=np.float64))
     centred = np.where(mask, values - centre, 0.0)
-    first = ndimage.uniform_filter(centred, window)[inside]
-    second = ndimage.uniform_filter(centred * centred, window)[inside]
+    first = ndimage.uniform_filter(centred, window)[whole]
+    second = ndimage.uniform_filter(centred * centred, window)[whole]
     variance = np.maximum(second - first * first, 0) * (window**2 / (window**2 - 1))
-    mean[inside] = np.where(whole, first + centre, np.nan)
-    sd[inside] = np.where(whole, np.sqrt(variance), np.nan)
+    mean[whole] = first + centre
+    sd[whole] = np.sqrt(variance)
     return mean, sd
 
 
