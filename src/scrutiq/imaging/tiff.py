@@ -80,8 +80,10 @@ class TiffPages(Frames):
             stream, file = self._file()
             page = file.pages[self._pages[index]]
             check_pixels(int(page.imagelength), int(page.imagewidth))
-            if page.imagedepth != 1 or page.samplesperpixel > 16:
-                raise InputError("only flat grey or RGB pages are read; save each plane as a page.")
+            if page.imagedepth != 1:
+                raise InputError("a page with depth is not read; save each plane as a page.")
+            if page.samplesperpixel > 4:
+                raise _not_an_image(page)
             samples = decode_page(page, stream)
             pixels, data_range = _pixels(page, samples)
             return Image(
@@ -120,9 +122,13 @@ def _pixels(page: Any, samples: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], tup
         return samples[:, :, 0], stored
     if page.photometric in (_RGB, _YCBCR) and count in (3, 4):
         return np.ascontiguousarray(samples[:, :, :3]), stored
-    raise InputError(
-        f"a page with {count} samples a pixel (TIFF photometric interpretation {int(page.photometric)}) is neither "
-        "grey nor RGB; save it as grey or RGB."
+    raise _not_an_image(page)
+
+
+def _not_an_image(page: Any) -> InputError:
+    return InputError(
+        f"a page with {int(page.samplesperpixel)} samples a pixel (TIFF photometric interpretation "
+        f"{int(page.photometric)}) is neither grey nor RGB; save it as grey or RGB."
     )
 
 
