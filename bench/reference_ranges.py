@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from scrutiq.assessors.measured.assessor import USED
 from scrutiq.assessors.measured.derived import derive
 from scrutiq.core import InputError
 from scrutiq.imaging import Given, find_cases
@@ -49,7 +48,7 @@ def main() -> None:
                 continue
             count += 1
             context = Context(case.target)
-            for name, found in {**measure(context, USED), **derive(case, context)}.items():
+            for name, found in {**measure(context), **derive(case, context)}.items():
                 values[name].append(found.value)
         print(f"\n**{title}**, {count} images\n")
         print("| measurement | n | 5 % | 50 % | 90 % | 95 % | largest |\n| --- | --- | --- | --- | --- | --- | --- |")

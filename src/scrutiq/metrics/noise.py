@@ -14,7 +14,7 @@ from scipy import ndimage, special
 
 from scrutiq.metrics.undefined import Undefined
 
-__all__ = ["QUANTILE", "WINDOW", "local_moments", "noise_level", "whole_windows"]
+__all__ = ["QUANTILE", "WINDOW", "local_moments", "noise_level", "noise_map", "whole_windows"]
 
 Grey = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
@@ -23,6 +23,8 @@ Bool = npt.NDArray[np.bool_]
 WINDOW = 15
 #: Quantile over the windows that is reported.
 QUANTILE = 0.1
+#: The map of the noise looks this far about a pixel, on a grid this coarse, both in pixels.
+_REACH, _STEP = 20, 4
 
 
 def whole_windows(mask: Bool, window: int = WINDOW) -> Bool:
@@ -112,6 +114,36 @@ def noise_level(sd: Grey, window: int = WINDOW) -> float:
     if level <= 0:
         raise Undefined("The image is constant wherever noise could be measured; noise cannot be told from rounding.")
     return level
+
+
+def noise_map(sd: Grey, window: int = WINDOW) -> Grey:
+    """Return the noise about each pixel: `noise_level`, taken over the neighbourhood instead of over the image.
+
+    A map of local standard deviations shows structure first; the lower decile within 20 pixels shows the noise, on the
+    scale of the value that is reported.
+
+    Parameters
+    ----------
+    sd : ndarray of float32, shape (H, W)
+        From `local_moments`; NaN where undefined.
+    window : int
+        Its window.
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W)
+        In the unit of the image. NaN where ``sd`` is.
+    """
+    coarse = sd[::_STEP, ::_STEP]
+    side = _REACH // _STEP * 2 + 1
+    padded = np.pad(coarse, side // 2, constant_values=np.nan)
+    near = np.lib.stride_tricks.sliding_window_view(padded, (side, side)).reshape(*coarse.shape, side * side)
+    near = np.sort(near, axis=2)  # NaN last
+    count = np.isfinite(near).sum(axis=2)
+    rank = (QUANTILE * np.maximum(count - 1, 0)).astype(np.intp)
+    level = np.take_along_axis(near, rank[..., None], axis=2)[..., 0] / _decile_of_white_noise(window)
+    fine = level.repeat(_STEP, axis=0).repeat(_STEP, axis=1)[: sd.shape[0], : sd.shape[1]]
+    return np.where(np.isfinite(sd), fine, np.nan).astype(np.float32)
 
 
 @cache

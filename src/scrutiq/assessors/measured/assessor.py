@@ -35,8 +35,6 @@ __all__ = ["MeasuredAssessor", "open_measured"]
 
 #: Share of the pixels that must be valid, and fewest pixels on a side, for a judgement.
 ENOUGH_VALID, SMALLEST = 0.5, 32
-#: What is measured: everything but the learned baselines, which know no medical image.
-USED = tuple(name for name in MEASURES if name not in ("brisque", "niqe", "piqe"))
 #: Side of the region that a finding points to, pixels.
 REGION = 64
 #: ``medq`` score at severities 0, 1/3, 2/3, 1, so that its levels change where the severity's words do.
@@ -67,7 +65,7 @@ class MeasuredAssessor:
         """Judge a case on each rubric (`scrutiq.core.Assessor.assess`)."""
         unfit = _unfit(case)
         context = Context(case.target)
-        measured = {} if unfit else {**measure(context, USED), **derive(case, context)}
+        measured = {} if unfit else {**measure(context), **derive(case, context)}
         findings = () if unfit else _findings(context, measured)
         return tuple(self._one(case, rubric, unfit, context, measured, findings) for rubric in rubrics)
 
