@@ -58,9 +58,9 @@ class NiftiFile(Frames):
     The acquisition axis is the header's ``slice_dim`` where it states one; else the only axis with one voxel; else the
     axis with the largest voxels; else (isotropic voxels) the last. A slice is turned and flipped, never resampled, to
     the nearest anatomical directions as a radiologist sees it. ``scl_slope`` and ``scl_inter`` are applied. ``cal_min``
-    and ``cal_max`` give the window. ``data_range`` is that of 8-bit voxels, scaled as they are, and None for all others:
-    the standard defines no black and white. The unit stays grey level, also for CT: a NIfTI file cannot say that it
-    holds HU.
+    and ``cal_max`` give the window. ``data_range`` is that of 8-bit voxels, scaled as they are, and None for all
+    others: the standard defines no black and white. The unit stays grey level, also for CT: a NIfTI file cannot say
+    that it holds HU.
     """
 
     def __init__(self, ref: FileRef) -> None:
