@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,14 +20,18 @@ from scrutiq.core import (
     AssessmentSet,
     Case,
     Comparison,
+    FrozenDict,
     Image,
+    InputError,
     Role,
     Rubric,
     Source,
     UsageError,
     Window,
 )
-from scrutiq.imaging import CaseRef, Found, Given, find_cases, from_array
+from scrutiq.imaging import CaseRef, Given, find_cases, from_array
+from scrutiq.imaging.options import apply
+from scrutiq.imaging.privacy import salted_hash
 from scrutiq.metrics.tables import agree_files as agree
 from scrutiq.reports import ReportRun, write_csv, write_html, write_json, write_parquet
 
@@ -49,19 +54,25 @@ class _InMemory:
     def source(self) -> Source:
         return self.case.target.source
 
+    @property
+    def stamp(self) -> str:
+        return hashlib.sha256(self.case.to_json().encode()).hexdigest()
+
     def load(self) -> Case:
         return self.case
 
 
 @dataclass(frozen=True)
 class Results(Sequence[Assessment]):
-    """The assessments of a run, one a case and rubric, in the order of the input.
+    """The assessments of a run, one a case and rubric: first what was given by path, then the rest, each in order.
 
     Attributes
     ----------
     assessments : tuple of Assessment
     batch : Batch
         What was asked.
+    cases : mapping of str to Loadable
+        By id, to look at an image again: ``results.cases[results[0].case].load()``.
     skipped : mapping of str to int
         Files passed over because they do not claim to be images, counted by kind.
     """
@@ -148,19 +159,20 @@ def assess(
     ----------
     inputs : path, array, Image, Case, or many of these
         A path is a file, a folder (searched recursively), a DICOMDIR, a zip or a manifest. An array has shape (H, W)
-        or (H, W, 3); an integer array's ``data_range`` is that of its dtype.
+        or (H, W, 3), or one axis more in front for several images; an integer array's ``data_range`` is that of its
+        dtype.
     rubric : str, path, Rubric or several, optional
         The scale to judge on; by default it follows from each case (`scrutiq.assessors.default_rubric`).
     assessor : str, optional
         URI; by default the best local one.
     roles : mapping of Role to path, optional
-        Images beside the target, where the input is one image.
+        Images beside the target, for inputs given by path (`scrutiq.imaging.find_cases`).
     modality : str, optional
     window : (centre, width), optional
     spacing : float or (row, column), optional
         mm. These three say what a plain raster does not, and override what a file states.
     jobs : int
-        Processes.
+        Processes. A script asks for more than one under ``if __name__ == "__main__"``.
     journal, resume
         See `scrutiq.assessors.run`.
     progress : callable, optional
@@ -171,10 +183,13 @@ def assess(
     UsageError
         If the call itself is wrong. Inputs that cannot be used do not raise: they come back ``failed``.
     """
-    chosen = tuple(_rubric(one) for one in _several(rubric))
+    chosen = _rubrics(_several(rubric))
     given = Given.of(modality=modality, window=window, spacing=spacing)
-    batch = Batch(assessor or default_assessor(), chosen, options=repr(given))
-    cases, skipped = _cases(_several(inputs), given, {Role(r): Path(p) for r, p in (roles or {}).items()})
+    beside = _roles(roles or {})
+    # A hash, since a path can identify a patient.
+    options = salted_hash(repr((given, sorted((role, path.absolute()) for role, path in beside.items()))))
+    batch = Batch(assessor or default_assessor(), chosen, options)
+    cases, skipped = _cases(_several(inputs), given, beside)
     total = len(cases)
     done = run(
         cases,
@@ -227,34 +242,62 @@ def _rubric(one: str | os.PathLike[str] | Rubric) -> Rubric:
     return one if isinstance(one, Rubric) else rubrics.load(one)
 
 
+def _rubrics(given: Sequence[str | os.PathLike[str] | Rubric]) -> tuple[Rubric, ...]:
+    chosen = {one.hash: one for one in map(_rubric, given)}
+    names = [one.name for one in chosen.values()]
+    if len(set(names)) < len(names):
+        raise UsageError("two rubrics have the same name; rename one in its file.")
+    return tuple(chosen.values())
+
+
+def _roles(given: Mapping[Role | str, str | os.PathLike[str]]) -> dict[Role, Path]:
+    known = [role.value for role in Role if role is not Role.TARGET]
+    for role in given:
+        if role not in known:
+            raise UsageError(f"a role is one of {', '.join(known)}, not {str(role)!r}.")
+    return {Role(role): Path(path) for role, path in given.items()}
+
+
 def _several(value: Any) -> list[Any]:
     if value is None:
         return []
     if isinstance(value, str | os.PathLike | Image | Case | Rubric | np.ndarray):
         return [value]
+    if not isinstance(value, Iterable):
+        raise UsageError(
+            f"a path, an array, an Image, a Case or many of these is expected, not {type(value).__name__}."
+        )
     return list(value)
 
 
 def _cases(inputs: Sequence[Input], given: Given, roles: Mapping[Role, Path]) -> tuple[list[Loadable], dict[str, int]]:
-    paths = [one for one in inputs if isinstance(one, str | os.PathLike)]
-    cases: list[Loadable] = []
-    skipped: dict[str, int] = {}
-    if paths:
-        found: Found = find_cases([Path(path) for path in paths], given=given, roles=roles)
-        refs: list[CaseRef] = list(found)
-        cases.extend(refs)
-        skipped = dict(found.skipped)
-    for number, one in enumerate((one for one in inputs if not isinstance(one, str | os.PathLike)), start=1):
-        if isinstance(one, Case):
-            cases.append(_InMemory(one))
-            continue
-        images = [one] if isinstance(one, Image) else from_array(np.asarray(one), given=given)
-        for index, image in enumerate([images] if isinstance(images, Image) else images):
-            cases.append(
-                _InMemory(Case(id=f"image-{number}" + (f"-{index}" if index else ""), images={Role.TARGET: image}))
-            )
+    paths = [Path(one) for one in inputs if isinstance(one, str | os.PathLike)]
+    others = [one for one in inputs if not isinstance(one, str | os.PathLike)]
+    if others and roles:
+        raise UsageError("roles go with inputs given by path; build a Case of images in memory.")
+    found = find_cases(paths, given=given, roles=roles)
+    cases: list[Loadable] = list(found)
+    for number, one in enumerate(others, start=1):
+        cases.extend(_in_memory(one, f"image-{number}", given))
     ids = [case.id for case in cases]
     if len(set(ids)) < len(ids):
         twice = next(one for one in ids if ids.count(one) > 1)
         raise UsageError(f"two cases have the id {twice!r}; ids are distinct within a run.")
-    return cases, skipped
+    return cases, dict(found.skipped)
+
+
+def _in_memory(one: npt.NDArray[Any] | Image | Case, name: str, given: Given) -> list[Loadable]:
+    try:
+        if isinstance(one, Case):
+            images = {role: apply(image, given, None, states_values=True) for role, image in one.images.items()}
+            return [_InMemory(Case(id=one.id, images=FrozenDict(images)))]
+        if isinstance(one, Image):
+            return [_InMemory(Case(id=name, images={Role.TARGET: apply(one, given, None, states_values=True)}))]
+        found = from_array(one, given=given)
+    except InputError as error:
+        return [CaseRef(one.id if isinstance(one, Case) else name, Source(), error=error)]
+    if isinstance(found, Image):
+        return [_InMemory(Case(id=name, images={Role.TARGET: found}))]
+    return [
+        _InMemory(Case(id=f"{name}-{index:04d}", images={Role.TARGET: found[index]})) for index in range(len(found))
+    ]

@@ -6,24 +6,30 @@ import hashlib
 import json
 import os
 import signal
+import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing import get_context
+from functools import lru_cache
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Protocol
 
 from scrutiq.assessors.choose import default_rubric, open_assessor
-from scrutiq.core import Assessment, Case, InputError, Modality, Provenance, Rubric, Source, UsageError
+from scrutiq.core import Assessment, Assessor, Case, InputError, Modality, Provenance, Rubric, Source, UsageError
 from scrutiq.core.assessment import without_path
 
 __all__ = ["Batch", "Loadable", "run"]
 
-#: Cases handed to a worker at once: frames of one file stay together, so that the file is opened once.
-CHUNK = 16
+#: Neighbouring slices or frames handed to a worker at once. It keeps the file open; more would make Ctrl-C wait longer.
+CHUNK = 4
+
+Done = tuple[str, tuple[Assessment, ...]]
 
 
 class Loadable(Protocol):
@@ -34,6 +40,14 @@ class Loadable(Protocol):
 
     @property
     def source(self) -> Source: ...
+
+    @property
+    def stamp(self) -> str:
+        """Hash of what is judged and of what the user says of it; a resumed run judges a case again where it differs.
+
+        A file counts by its size and time of change. Nothing can be read from the hash.
+        """
+        ...
 
     def load(self) -> Case:
         """Read the images; raises `InputError`."""
@@ -51,7 +65,7 @@ class Batch:
     rubrics : tuple of Rubric
         Empty: the rubric follows from each case (`default_rubric`).
     options : str
-        Whatever else changes the result (given modality, window, ...), as text; only compared on resume.
+        Whatever else changes the result (modality, window, roles, ...), as text; only compared on resume.
     """
 
     assessor: str
@@ -67,7 +81,7 @@ class Batch:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Journal:
     """Finished cases on disk, one JSON line each, written as they finish.
 
@@ -77,49 +91,60 @@ class _Journal:
 
     path: Path
     batch: Batch
-    done: dict[str, tuple[Assessment, ...]] = field(default_factory=dict)
+    stamps: Mapping[str, str]
 
-    def open(self, resume: bool) -> None:
-        if resume and self.path.exists():
-            self._read()
-        self.rewrite(self.done)
-
-    def _read(self) -> None:
-        lines = self.path.read_bytes().split(b"\n")
-        try:
-            header = json.loads(lines[0])
-        except ValueError:
-            return  # interrupted before the first line was complete
-        if header.get("fingerprint") != self.batch.fingerprint:
-            raise UsageError(
-                "--resume: this folder holds a run with another assessor, rubric, option or version; "
-                "use another --out, or leave --resume out to start anew."
-            )
-        for line in lines[1:]:
-            try:
-                entry = json.loads(line)
-                self.done[entry["case"]] = tuple(Assessment.model_validate(a) for a in entry["assessments"])
-            except (ValueError, KeyError, TypeError):
-                continue
+    def read(self) -> dict[str, tuple[Assessment, ...]]:
+        """Return the finished cases that need not be done again: those that did not fail and have not changed."""
+        if not self.path.exists():
+            return {}
+        done = {}
+        with self.path.open("rb") as file:
+            header = _entry(next(file, b""))
+            if header is None:
+                return {}  # interrupted before the first line was complete
+            if header.get("fingerprint") != self.batch.fingerprint:
+                raise UsageError(
+                    "--resume: this folder holds a run with another assessor, rubric, role, option or version; "
+                    "use another --out, or leave --resume out to start anew."
+                )
+            for line in file:
+                entry = _entry(line)
+                if entry is None or "stamp" not in entry or self.stamps.get(entry["case"]) != entry["stamp"]:
+                    continue
+                found = tuple(Assessment.model_validate(one) for one in entry["assessments"])
+                if all(one.status != "failed" for one in found):
+                    done[entry["case"]] = found
+        return done
 
     def add(self, case: str, assessments: tuple[Assessment, ...]) -> None:
-        self.done[case] = assessments
         with self.path.open("ab") as file:
-            file.write(_line(case, assessments))
+            file.write(self._line(case, assessments))
 
-    def rewrite(self, entries: dict[str, tuple[Assessment, ...]]) -> None:
+    def write(self, entries: Mapping[str, tuple[Assessment, ...]]) -> None:
+        """Write the journal anew; until that is complete, the old one stays."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         partial = self.path.with_suffix(".partial")
         with partial.open("wb") as file:
             file.write(json.dumps({"fingerprint": self.batch.fingerprint}).encode() + b"\n")
             for case, assessments in entries.items():
-                file.write(_line(case, assessments))
+                file.write(self._line(case, assessments))
         os.replace(partial, self.path)
 
+    def _line(self, case: str, assessments: tuple[Assessment, ...]) -> bytes:
+        entry = {
+            "case": case,
+            "stamp": self.stamps[case],
+            "assessments": [without_path(one).model_dump(mode="json") for one in assessments],
+        }
+        return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
 
-def _line(case: str, assessments: tuple[Assessment, ...]) -> bytes:
-    entry = {"case": case, "assessments": [without_path(a).model_dump(mode="json") for a in assessments]}
-    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
 
 
 def run(
@@ -146,82 +171,101 @@ def run(
     journal : Path, optional
         File in which finished cases are kept while the run goes on, and after it.
     resume : bool
-        Take finished cases from ``journal`` instead of judging them again.
+        Take finished cases from ``journal`` instead of judging them again. Those that failed, or whose file has
+        changed, are judged again.
     progress : callable, optional
         Called with the assessments of each case as it finishes, in any order; also for those taken from the journal.
 
     Raises
     ------
     UsageError
-        If the assessor does not exist, or the journal is of another batch.
+        If the assessor does not exist, the journal is of another batch, or worker processes cannot be started.
     """
     if jobs < 1:
         raise UsageError(f"--jobs is at least 1, not {jobs}.")
     open_assessor(batch.assessor)  # a wrong URI is a wrong call, not a failed case
-    kept = _Journal(journal, batch) if journal is not None else None
-    if kept is not None:
-        kept.open(resume)
-    results = dict(kept.done) if kept is not None else {}
-    todo = [case for case in cases if case.id not in results]
+    results: dict[str, tuple[Assessment, ...]] = {}
+    kept = None
+    if journal is not None:
+        kept = _Journal(journal, batch, {case.id: case.stamp for case in cases})
+        results = kept.read() if resume else {}
+        kept.write(results)
     if progress is not None:
-        for case in cases:
-            if case.id in results:
-                progress(results[case.id])
-    finished = _here(todo, batch) if jobs == 1 else _in_processes(todo, batch, jobs)
-    for case_id, assessments in finished:
+        for found in results.values():
+            progress(found)
+    todo = [case for case in cases if case.id not in results]
+    for case_id, assessments in _here(todo, batch) if jobs == 1 else _in_processes(todo, batch, jobs):
         results[case_id] = assessments
         if kept is not None:
             kept.add(case_id, assessments)
         if progress is not None:
             progress(assessments)
-    ordered = {case.id: results[case.id] for case in cases}
     if kept is not None:
-        kept.rewrite(ordered)
-    sources = {case.id: case.source for case in cases}
-    return [a.model_copy(update={"source": sources[case]}) for case, found in ordered.items() for a in found]
+        kept.write({case.id: results[case.id] for case in cases})
+    # The journal holds no paths; they are known here.
+    return [found.model_copy(update={"source": case.source}) for case in cases for found in results[case.id]]
 
 
-def _here(cases: Sequence[Loadable], batch: Batch) -> Iterator[tuple[str, tuple[Assessment, ...]]]:
+def _here(cases: Sequence[Loadable], batch: Batch) -> Iterator[Done]:
     for case in cases:
         yield case.id, _judge(case, batch)
 
 
-def _in_processes(cases: Sequence[Loadable], batch: Batch, jobs: int) -> Iterator[tuple[str, tuple[Assessment, ...]]]:
-    waiting = _chunks(cases)
-    # One thread a worker: the processes are the parallelism, and sums stay the same whatever their number.
+def _in_processes(cases: Sequence[Loadable], batch: Batch, jobs: int) -> Iterator[Done]:
+    waiting = deque(_chunks(cases))
+    while waiting:
+        lost: list[list[Loadable]] = []
+        broken = False
+        with _workers(min(jobs, len(waiting))) as pool:
+            running: dict[Future[list[Done]], list[Loadable]] = {}
+            try:
+                while running or (waiting and not broken):
+                    while waiting and not broken and len(running) <= jobs:
+                        try:
+                            running[pool.submit(_judge_all, waiting[0], batch)] = waiting[0]
+                        except BrokenProcessPool:
+                            broken = True
+                        else:
+                            waiting.popleft()
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        chunk = running.pop(future)
+                        try:
+                            yield from future.result()
+                        except BrokenProcessPool:
+                            broken = True
+                            lost.append(chunk)
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                for future in running:  # what the workers had in hand is finished: keep it
+                    if not future.cancelled() and future.exception() is None:
+                        yield from future.result()
+                raise
+        # A process died. Which case brought it down shows when each has a process of its own.
+        for case in (case for chunk in lost for case in chunk):
+            with _workers(1) as pool:
+                try:
+                    yield from pool.submit(_judge_all, [case], batch).result()
+                except BrokenProcessPool:
+                    reason = "reading or judging it brought the process down (a fault in a decoder, or no memory left)."
+                    yield case.id, (_failed(case, batch, reason, Modality.UNKNOWN),)
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes with one thread each: they are the parallelism, and sums stay the same whatever their number."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     before = {name: os.environ.get(name) for name in threads}
     os.environ.update(threads)
     try:
-        while waiting:
-            crashed: list[list[Loadable]] = []
-            with _pool(jobs) as pool:
-                running: dict[Future[Any], list[Loadable]] = {}
-                try:
-                    while waiting or running:
-                        while waiting and len(running) < 2 * jobs and not crashed:
-                            chunk = waiting.pop(0)
-                            running[pool.submit(_judge_all, chunk, batch)] = chunk
-                        if not running:
-                            break
-                        ready, _ = wait(running, return_when=FIRST_COMPLETED)
-                        for future in ready:
-                            chunk = running.pop(future)
-                            try:
-                                yield from future.result()
-                            except BrokenProcessPool:
-                                crashed.append(chunk)
-                except BrokenProcessPool:  # noticed while submitting
-                    crashed.extend(running.values())
-                    crashed.append(chunk)
-                except KeyboardInterrupt:
-                    pool.shutdown(wait=True, cancel_futures=True)
-                    for future in running:  # what the workers had in hand is finished: keep it
-                        if future.done() and not future.cancelled() and future.exception() is None:
-                            yield from future.result()
-                    raise
-            for chunk in crashed:
-                yield from _one_by_one(chunk, batch)
+        with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
+            try:
+                pool.submit(os.getpid).result()
+            except BrokenProcessPool:
+                raise UsageError(
+                    "worker processes cannot be started: is there memory left? A script asks for more than one job "
+                    "only under if __name__ == '__main__'."
+                ) from None
+            yield pool
     finally:
         for name, value in before.items():
             if value is None:
@@ -230,55 +274,51 @@ def _in_processes(cases: Sequence[Loadable], batch: Batch, jobs: int) -> Iterato
                 os.environ[name] = value
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # Workers leave Ctrl-C to the parent, which lets them finish what they have in hand.
-    return ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
-    )
+def _start_worker() -> None:
+    # Ctrl-C is the parent's business: it lets the workers finish what they have in hand.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _one_by_one(chunk: Sequence[Loadable], batch: Batch) -> Iterator[tuple[str, tuple[Assessment, ...]]]:
-    """Judge cases each in a process of its own, to learn which of them brings a process down."""
-    for case in chunk:
-        with _pool(1) as pool:
-            try:
-                yield from pool.submit(_judge_all, [case], batch).result()
-            except BrokenProcessPool:
-                reason = "reading or judging it brought the process down (a fault in a decoder, or no memory left)."
-                yield case.id, (_failed(case, batch, reason),)
+def _end_with_parent() -> None:
+    """Leave no orphan behind where the parent is killed."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _chunks(cases: Sequence[Loadable]) -> list[list[Loadable]]:
     chunks: list[list[Loadable]] = []
     for case in cases:
-        same = chunks and chunks[-1][-1].source.series == case.source.series and len(chunks[-1]) < CHUNK
-        if same:
+        series = case.source.series
+        if series is not None and chunks and len(chunks[-1]) < CHUNK and chunks[-1][-1].source.series == series:
             chunks[-1].append(case)
         else:
             chunks.append([case])
     return chunks
 
 
-def _judge_all(cases: Sequence[Loadable], batch: Batch) -> list[tuple[str, tuple[Assessment, ...]]]:
+def _judge_all(cases: Sequence[Loadable], batch: Batch) -> list[Done]:
     return [(case.id, _judge(case, batch)) for case in cases]
 
 
 def _judge(ref: Loadable, batch: Batch) -> tuple[Assessment, ...]:
+    modality = Modality.UNKNOWN
     try:
         case = ref.load()
+        modality = case.target.modality
+        assessments = _opened(batch.assessor).assess(case, batch.rubrics or (default_rubric(case),))
     except InputError as error:
-        return (_failed(ref, batch, error.reason),)
+        return (_failed(ref, batch, error.reason, modality),)
     except MemoryError:
-        return (_failed(ref, batch, "it does not fit in memory."),)
-    try:
-        chosen = batch.rubrics or (default_rubric(case),)
-        assessments = open_assessor(batch.assessor).assess(case, chosen)
+        return (_failed(ref, batch, "it does not fit in memory.", modality),)
     except Exception as error:
         # A fault of ours must not cost the rest of the batch. Its text could quote the file: the type does not.
         if os.environ.get("SCRUTIQ_DEBUG"):
             traceback.print_exc()
-        reason = f"judging it failed with an internal error ({type(error).__name__}); set SCRUTIQ_DEBUG=1 to see where."
-        return (_failed(ref, batch, reason, case.target.modality),)
+        reason = f"an internal error stopped it ({type(error).__name__}); set SCRUTIQ_DEBUG=1 to see where."
+        return (_failed(ref, batch, reason, modality),)
     now = datetime.now(UTC).replace(microsecond=0)
     return tuple(
         a.model_copy(update={"source": ref.source, "provenance": a.provenance.model_copy(update={"time": now})})
@@ -286,7 +326,13 @@ def _judge(ref: Loadable, batch: Batch) -> tuple[Assessment, ...]:
     )
 
 
-def _failed(ref: Loadable, batch: Batch, reason: str, modality: Modality = Modality.UNKNOWN) -> Assessment:
+@lru_cache(maxsize=2)
+def _opened(uri: str) -> Assessor:
+    """Return the assessor, with its model loaded once a process."""
+    return open_assessor(uri)
+
+
+def _failed(ref: Loadable, batch: Batch, reason: str, modality: Modality) -> Assessment:
     return Assessment(
         case=ref.id,
         source=ref.source,

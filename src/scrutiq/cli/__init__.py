@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 __all__ = ["main"]
 
@@ -14,19 +15,21 @@ def main() -> None:
     130: interrupted; what was finished is kept.
     """
     from scrutiq.cli.app import app
-    from scrutiq.core.errors import InputError, MissingExtraError, ScrutiqError
+    from scrutiq.core.errors import InputError, ScrutiqError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # JSON is UTF-8 whatever the locale; a path may be no text at all
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         app()
-    except (InputError, MissingExtraError) as error:
-        print(f"scrutiq: {error}", file=sys.stderr)
-        sys.exit(1 if isinstance(error, InputError) else 2)
+    except InputError as error:
+        _stop(str(error), 1)
     except ScrutiqError as error:
-        print(f"scrutiq: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("scrutiq: interrupted.", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        _stop(str(error), 2)
+    except OSError as error:  # reading turns into InputError: this is --out, or a full disk
+        _stop(f"{error.strerror or type(error).__name__}: {error.filename or 'while writing'}.", 2)
+
+
+def _stop(message: str, status: int) -> None:
+    print(f"scrutiq: {message}", file=sys.stderr)
+    sys.exit(status)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from scrutiq import api
 from scrutiq.cli.app import TextFormat
+from scrutiq.cli.output import emit, stdout, table
 
 __all__ = ["run"]
 
@@ -30,19 +27,17 @@ def run(
     if format is TextFormat.JSON:
         documents = {name: json.loads(one.to_json()) for name, one in found.items()}
         document = next(iter(documents.values())) if len(documents) == 1 else documents
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        emit(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         return
-    out = Console(markup=False, highlight=False)
-    for name, one in found.items():
-        clusters = f" in {one.n_clusters} clusters" if one.n_clusters is not None else ""
-        out.print(f"{name}: {one.n} pairs{clusters}, {one.unmatched} ids without a partner", soft_wrap=True)
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("", "value", "95 % interval"):
-            table.add_column(title)
-        for label in ("plcc", "plcc_logistic", "srocc", "krocc", "overall", "rmse", "mae"):
-            value, interval = getattr(one, label), one.ci.get(label)
-            shown = "" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
-            table.add_row(label.upper().replace("_", " "), "undefined" if value is None else f"{value:.4f}", shown)
-        out.print(table)
-        for note in one.notes:
-            out.print(note, soft_wrap=True)
+    with stdout() as out:
+        for name, one in found.items():
+            clusters = f" in {one.n_clusters} clusters" if one.n_clusters is not None else ""
+            out.print(f"{name}: {one.n} pairs{clusters}, {one.unmatched} ids without a partner")
+            shown = table("", "value", "95 % interval")
+            for label in ("plcc", "plcc_logistic", "srocc", "krocc", "overall", "rmse", "mae"):
+                value, interval = getattr(one, label), one.ci.get(label)
+                ends = "" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
+                shown.add_row(label.upper().replace("_", " "), "undefined" if value is None else f"{value:.4f}", ends)
+            out.print(shown)
+            for note in one.notes:
+                out.print(note)

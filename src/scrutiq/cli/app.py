@@ -36,19 +36,10 @@ class TextFormat(StrEnum):
     JSON = "json"
 
 
-class GivenModality(StrEnum):
-    CT = "CT"
-    MR = "MR"
-    XA = "XA"
-    FUNDUS = "fundus"
-    ENDOSCOPY = "endoscopy"
-    HISTOPATHOLOGY = "histopathology"
-
-
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT...",
+        metavar="INPUT",
         help="Files, folders (searched recursively), a DICOMDIR, a zip, or a CSV/JSONL manifest of cases.",
         show_default=False,
     ),
@@ -61,7 +52,10 @@ AssessorOption = Annotated[
     str | None, typer.Option("--assessor", "-a", metavar="URI", help="Who judges. [the best local one]")
 ]
 ModalityOption = Annotated[
-    GivenModality | None, typer.Option(help="What the images are, where the files do not say.", case_sensitive=False)
+    str | None,
+    typer.Option(
+        metavar="CT|MR|XA|fundus|endoscopy|histopathology", help="What the images are, where the files do not say."
+    ),
 ]
 WindowOption = Annotated[
     str | None, typer.Option(metavar="C,W", help="Display window: centre and width, in the unit of the image.")

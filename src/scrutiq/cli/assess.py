@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import sys
+import csv
+import io
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from scrutiq import api
-from scrutiq.cli.app import AssessFormat, GivenModality
-from scrutiq.core import Assessment, Role, UsageError
+from scrutiq.cli.app import AssessFormat
+from scrutiq.cli.output import emit, plain, stderr, stdout, table
+from scrutiq.core import Assessment, MissingExtraError, UsageError
 from scrutiq.imaging import parse_spacing, parse_window
-from scrutiq.reports import write_csv
+from scrutiq.reports.tables import COLUMNS, rows, worst_finding
 
 __all__ = ["run"]
 
@@ -34,7 +35,7 @@ def run(
     resume: bool,
     show_paths: bool,
     detail: int,
-    modality: GivenModality | None,
+    modality: str | None,
     window: str | None,
     spacing: str | None,
 ) -> int:
@@ -42,63 +43,63 @@ def run(
     if out is None and (resume or format in (AssessFormat.HTML, AssessFormat.PARQUET)):
         option = "--resume" if resume else f"--format {format.value}"
         raise UsageError(f"{option} needs --out DIR.")
-    errors = Console(stderr=True, highlight=False)
-    bar = Progress(
-        TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=errors, transient=True
-    )
-    with bar:
-        task = bar.add_task("", total=None)
-        try:
+    if format is AssessFormat.PARQUET and find_spec("pyarrow") is None:
+        raise MissingExtraError("Writing Parquet", "parquet")  # now, rather than after hours of judging
+    errors = stderr()
+    try:
+        with _progress(errors) as bar:
+            task = bar.add_task("", total=None)
             results = api.assess(
                 inputs,
-                list(rubrics),
+                rubrics,
                 assessor,
-                roles=dict(_role(text) for text in roles),
-                modality=modality.value if modality else None,
-                window=parse_window(window) if window else None,
-                spacing=parse_spacing(spacing) if spacing else None,
+                roles=dict(map(_role, roles)),
+                modality=modality,
+                window=parse_window(window) if window is not None else None,
+                spacing=parse_spacing(spacing) if spacing is not None else None,
                 jobs=jobs,
                 journal=out / JOURNAL if out is not None else None,
                 resume=resume,
                 progress=lambda total, _found: bar.update(task, total=total, advance=1),
             )
-        except KeyboardInterrupt:
-            bar.stop()
-            if out is not None:
-                errors.print("scrutiq: interrupted; add --resume to continue with what is finished.", soft_wrap=True)
-            raise
-    _tell(results, errors)
-    if out is not None:
-        errors.print("writing the report ...") if errors.is_terminal else None
-        report = results.write(out, show_paths=show_paths, detail=detail, parquet=format is AssessFormat.PARQUET)
-        errors.print(f"The report is {report}", soft_wrap=True)
+        _tell(results, errors)
+        if out is not None:
+            report = results.write(out, show_paths=show_paths, detail=detail, parquet=format is AssessFormat.PARQUET)
+            errors.print(f"The report is {plain(str(report))}")
+    except KeyboardInterrupt:
+        kept = "" if out is None else "; what is finished is kept: add --resume to continue"
+        errors.print(f"scrutiq: interrupted{kept}.")
+        return 130
     if format is AssessFormat.JSON:
-        sys.stdout.write(results.to_json(indent=2) + "\n")
+        emit(results.to_json(indent=2) + "\n")
     elif format is AssessFormat.CSV:
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "judgements.csv"
-            write_csv(results.assessments, path, show_paths=True)
-            sys.stdout.write(path.read_text("utf-8"))
+        emit(_csv(results))
     elif format is AssessFormat.TABLE:
         _table(results)
-    return 1 if results.count("failed") else 0
+    return 1 if results.count("failed") or not len(results) else 0
 
 
-def _role(text: str) -> tuple[Role, str]:
-    name, equals, path = text.partition("=")
-    choices = [role for role in Role if role is not Role.TARGET]
-    if not equals or name not in choices:
-        raise UsageError(f"--role {text!r}: write ROLE=PATH, where ROLE is {', '.join(choices)}.")
-    return Role(name), path
+def _progress(errors: Console) -> Progress:
+    columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
+
+
+def _role(text: str) -> tuple[str, str]:
+    role, equals, path = text.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--role is written ROLE=PATH, for example mask=vessels.png, not {text!r}.")
+    return role, path
 
 
 def _tell(results: api.Results, errors: Console) -> None:
     """Say on stderr what was passed over and what failed, one line each."""
     for kind, count in results.skipped.items():
-        errors.print(f"skipped {count} {kind}", soft_wrap=True)
+        errors.print(f"skipped: {count} {kind}")
     for assessment in results:
         if assessment.status == "failed":
-            errors.print(f"failed: {_where(assessment)}: {assessment.reason}", soft_wrap=True, markup=False)
+            errors.print(f"failed: {_where(assessment) or assessment.case}: {assessment.reason}")
+    if not len(results):
+        errors.print("scrutiq: there is no image to judge.")
     judged, declined, failed = (results.count(status) for status in ("judged", "unjudged", "failed"))
     errors.print(f"{judged} judged, {declined} declined, {failed} failed")
 
@@ -106,25 +107,31 @@ def _tell(results: api.Results, errors: Console) -> None:
 def _where(assessment: Assessment) -> str:
     source = assessment.source
     if source is None or source.path is None:
-        return assessment.case
-    return source.path + (f" [{source.frame}]" if source.frame else "")
+        return ""
+    return plain(source.path) + (f" [{source.frame}]" if source.frame else "")
+
+
+def _csv(results: api.Results) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS["judgements"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows(results.assessments))
+    return text.getvalue()
 
 
 def _table(results: api.Results) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("case", "input", "modality", "rubric", "judgement", "worst finding"):
-        table.add_column(title, overflow="fold")
+    shown = table("case", "input", "modality", "rubric", "judgement", "worst finding")
     for assessment in results:
-        table.add_row(
+        shown.add_row(
             assessment.case,
-            _where(assessment) if assessment.source and assessment.source.path else "",
+            _where(assessment),
             assessment.modality.value,
             assessment.rubric or "",
             _judgement(assessment),
             _worst(assessment),
         )
-    # A pipe gets whole lines, a terminal its own width.
-    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 240).print(table)
+    with stdout() as out:
+        out.print(shown)
 
 
 def _judgement(assessment: Assessment) -> str:
@@ -141,9 +148,8 @@ def _judgement(assessment: Assessment) -> str:
 
 
 def _worst(assessment: Assessment) -> str:
-    found = [finding for finding in assessment.findings if finding.severity != "none"]
-    if not found:
+    worst = worst_finding(assessment)
+    if worst is None:
         return ""
-    worst = max(found, key=lambda finding: finding.value)
     evidence = worst.evidence[0]
     return f"{worst.degradation} {worst.severity} ({evidence.measurement} {evidence.value:.3g} {evidence.unit})"

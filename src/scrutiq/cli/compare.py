@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from scrutiq import api
-from scrutiq.cli.app import GivenModality, TextFormat
+from scrutiq.cli.app import TextFormat
+from scrutiq.cli.output import emit, stdout
 from scrutiq.imaging import parse_spacing, parse_window
 
 __all__ = ["run"]
@@ -20,7 +18,7 @@ def run(
     rubric: str | None,
     assessor: str | None,
     format: TextFormat,
-    modality: GivenModality | None,
+    modality: str | None,
     window: str | None,
     spacing: str | None,
 ) -> None:
@@ -30,13 +28,13 @@ def run(
         b,
         rubric,
         assessor,
-        modality=modality.value if modality else None,
-        window=parse_window(window) if window else None,
-        spacing=parse_spacing(spacing) if spacing else None,
+        modality=modality,
+        window=parse_window(window) if window is not None else None,
+        spacing=parse_spacing(spacing) if spacing is not None else None,
     )
     if format is TextFormat.JSON:
-        sys.stdout.write(comparison.to_json(indent=2) + "\n")
+        emit(comparison.to_json(indent=2) + "\n")
         return
-    out = Console(markup=False, highlight=False)
-    for sentence in comparison.sentences:
-        out.print(sentence.text, soft_wrap=True)
+    with stdout() as out:
+        for sentence in comparison.sentences:
+            out.print(sentence.text)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 from importlib import metadata
 from importlib.util import find_spec
 
-from rich.console import Console
-from rich.table import Table
-
 from scrutiq import __version__
 from scrutiq.cli.app import TextFormat
+from scrutiq.cli.output import emit, stdout, table
 
 __all__ = ["run"]
 
@@ -49,25 +46,27 @@ def run(format: TextFormat) -> int:
             "extras": extras,
             "transfer_syntaxes": syntaxes,
         }
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        emit(json.dumps(document, indent=2) + "\n")
         return 1 if missing else 0
-    out = Console(markup=False, highlight=False)
-    out.print(f"Scrutiq {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("package", "version", "for"):
-        table.add_column(title)
+    shown = table("package", "version", "for")
     for name, version in packages.items():
-        table.add_row(name, version or "MISSING", CORE[name])
-    out.print(table)
-    for name, there in extras.items():
-        how = "installed" if there else f"not installed: pip install 'scrutiq[{name}]'"
-        out.print(f"extra {name} ({EXTRAS[name][1]}): {how}", soft_wrap=True)
+        shown.add_row(name, version or "MISSING", CORE[name])
     unread = [name for name, there in syntaxes.items() if not there]
-    out.print(f"DICOM transfer syntaxes that decode here: {len(syntaxes) - len(unread)} of {len(syntaxes)}", end="")
-    out.print(f"; not: {', '.join(unread)}" if unread else "", soft_wrap=True)
-    if missing:
-        out.print(f"Missing from the core install: {', '.join(missing)}. Run: pip install --force-reinstall scrutiq")
-    out.print("Network: not used. Assessors here: measured:")
+    with stdout() as out:
+        out.print(
+            f"Scrutiq {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+        )
+        out.print(shown)
+        for name, there in extras.items():
+            how = "installed" if there else f"not installed: pip install 'scrutiq[{name}]'"
+            out.print(f"extra {name} ({EXTRAS[name][1]}): {how}")
+        readable = f"DICOM transfer syntaxes that decode here: {len(syntaxes) - len(unread)} of {len(syntaxes)}"
+        out.print(readable + (f"; not: {', '.join(unread)}" if unread else ""))
+        if missing:
+            out.print(
+                f"Missing from the core install: {', '.join(missing)}. Run: pip install --force-reinstall scrutiq"
+            )
+        out.print("Network: not used. Assessors here: measured:")
     return 1 if missing else 0
 
 

@@ -11,6 +11,7 @@ from scrutiq.imaging.fileref import FileRef
 from scrutiq.imaging.frames import Frames
 from scrutiq.imaging.kinds import Kind, open_frames
 from scrutiq.imaging.options import Given, Sidecar, apply
+from scrutiq.imaging.privacy import salted_hash
 
 __all__ = ["CaseRef", "CaseVolume", "ImageRef"]
 
@@ -80,6 +81,15 @@ class CaseRef:
     images: FrozenDict[Role, ImageRef] = field(default_factory=FrozenDict)
     given: Given = field(default_factory=Given)
     error: InputError | None = None
+
+    @property
+    def stamp(self) -> str:
+        """Salted hash of what is said of the images and of the size and time of change of their files.
+
+        Another stamp under the same id means that the case has to be judged anew.
+        """
+        parts = [(role, i.kind, i.frame, i.sidecar, _state(i.ref.path)) for role, i in self.images.items()]
+        return salted_hash(repr((self.given, parts)))
 
     def load(self) -> Case:
         """Decode the case.
