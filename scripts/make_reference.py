@@ -16,6 +16,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from scrutiq import rubrics
+from scrutiq.assessors.measured.mappings import mapped
+from scrutiq.assessors.measured.rules import rules
 from scrutiq.cli.app import app
 from scrutiq.core import (
     SCHEMA_VERSION,
@@ -143,11 +145,62 @@ def command_help() -> str:
     return "\n\n".join(sections)
 
 
+def thresholds() -> str:
+    """Return one table a modality of the thresholds of ``measured:``, and where they come from."""
+    sections = []
+    for modality in rubrics.load("medq").modalities:
+        found = rules(modality)
+        rows = [
+            (
+                f"`{r.degradation}`",
+                f"`{r.measurement}`",
+                *(f"{v:g}" for v in r.knots),
+                r.scale,
+                r.attribute,
+                r.basis,
+            )
+            for r in found
+        ]
+        head = ("finding", "measurement", "0", "1/3", "2/3", "1", "scale", "attribute", "basis")
+        sections.append(f"### {modality.value}\n\n" + _table(head, rows))
+    return "\n\n".join(sections)
+
+
+def mappings() -> str:
+    """Return, for each rubric that ``measured:`` maps, how each dimension is judged."""
+    sections = []
+    for rubric in rubrics.shipped():
+        found = mapped(rubric)
+        if found is None:
+            continue
+        lines = [f"### `{rubric.name}`"]
+        for name, mapping in found.items():
+            if mapping.declined:
+                lines.append(f"**`{name}`** is declined. {mapping.declined}")
+                continue
+            lines.append(f"**`{name}`**. {mapping.basis}")
+            rows = [
+                (
+                    " or ".join(f"`{m}`" for m in term.measurement),
+                    ", ".join(f"{v:g} → {s:g}" for v, s in term.knots),
+                    term.scale,
+                    f"{term.tolerance:g}",
+                    f"{term.residual:g}",
+                )
+                for term in mapping.terms
+            ]
+            lines.append(_table(("measurement", "value → score", "scale", "tolerance", "residual"), rows))
+        sections.append("\n\n".join(lines))
+    return "\n\n".join(sections)
+
+
 #: What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` in a page.
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": command_help,
     "measurements": measurement_sections,
     "metrics": metric_sections,
+    "thresholds": thresholds,
+    "mappings": mappings,
     "rubrics": rubric_tables,
 }
 
