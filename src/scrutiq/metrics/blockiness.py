@@ -85,4 +85,5 @@ def _ratios(values: npt.NDArray[np.floating], mask: Bool, axis: int) -> tuple[np
     sums, counts = np.bincount(phase, sums, _PERIOD), np.bincount(phase, counts, _PERIOD)
     if not sums.any() or not counts.all():
         raise Undefined("Nothing varies along one of the axes.")
-    return (sums / counts) / (sums.sum() / counts.sum()), relative, pairs
+    means = sums / counts
+    return means / means.mean(), relative, pairs

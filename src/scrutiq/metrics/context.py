@@ -9,12 +9,15 @@ import numpy.typing as npt
 
 from scrutiq.core import Image
 from scrutiq.metrics.exposure import clipped_share, colour_cast, illumination_surface
-from scrutiq.metrics.foreground import clipped, field_of_view, foreground
+from scrutiq.metrics.foreground import clipped, field_of_view, filled_grey, foreground
 from scrutiq.metrics.noise import local_moments, noise_level, whole_windows
 from scrutiq.metrics.nps import NoisePowerSpectrum, noise_power_spectrum
 from scrutiq.metrics.undefined import Undefined
 
 __all__ = ["Context", "context_of"]
+
+#: Pixel values beyond this are no image, and their squares overflow.
+LARGEST = 1e15
 
 Grey = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
@@ -50,6 +53,16 @@ class Context:
         return np.ones(image.shape, dtype=bool) if image.valid is None else image.valid
 
     @cached_property
+    def unfit(self) -> str | None:
+        """Why nothing at all can be measured, or None."""
+        if not self.valid.any():
+            return "The image has no valid pixel."
+        pixels = self.image.pixels if self.image.valid is None else self.image.pixels[self.valid]
+        if max(-float(pixels.min()), float(pixels.max())) > LARGEST:
+            return f"The image holds values beyond {LARGEST:g}, which are not measured."
+        return None
+
+    @cached_property
     def unclipped(self) -> Bool:
         """Pixels of the field of view that are not at an end of the data range, shape (H, W)."""
         ends = clipped(self.image)
@@ -58,11 +71,7 @@ class Context:
     @cached_property
     def grey(self) -> Grey:
         """Grey values or luma, shape (H, W), finite: pixels marked invalid take the median of the others."""
-        grey = self.image.grey()
-        if self.image.valid is None:
-            return grey
-        filling = np.median(grey[self.valid]) if self.valid.any() else 0.0
-        return np.where(self.valid, grey, filling).astype(np.float32)
+        return filled_grey(self.image)
 
     @cached_property
     def windows(self) -> Bool:

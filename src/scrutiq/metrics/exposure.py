@@ -74,7 +74,8 @@ def plateau_share(values: Float, mask: Bool) -> float:
 def exposure(values: Float, mask: Bool, data_range: tuple[float, float]) -> float:
     """Return the mean level of the pixels of ``mask`` (at least one), as percent of the way from black to white."""
     low, high = data_range
-    return 100 * (float(values[mask].mean(dtype=np.float64)) - low) / (high - low)
+    mean = float(values[mask].mean(dtype=np.float64))
+    return 100 * min(max((mean - low) / (high - low), 0.0), 1.0)
 
 
 def illumination_surface(values: Float, mask: Bool) -> Grey:

@@ -18,13 +18,25 @@ from scipy import ndimage
 
 from scrutiq.core import Image, Modality
 
-__all__ = ["AIR_TO_TISSUE_HU", "END_MARGIN", "clipped", "extremes", "field_of_view", "foreground", "otsu"]
+__all__ = [
+    "AIR_TO_TISSUE_HU",
+    "END_MARGIN",
+    "clipped",
+    "extremes",
+    "field_of_view",
+    "filled_grey",
+    "foreground",
+    "otsu",
+]
 
 Bool = npt.NDArray[np.bool_]
 Grey = npt.NDArray[np.float32]
 
 #: CT numbers above this are tissue: between lung (about -800) and fat (about -100).
 AIR_TO_TISSUE_HU = -300.0
+#: Share of the variance that lies between two classes, above which they count as two. Otsu splits anything: a single
+#: normal distribution with 0.64 of its variance between the halves.
+_SEPARATE = 0.7
 #: Display values within this share of either end of the data range count as cut off by the window.
 END_MARGIN = 0.08
 
@@ -77,9 +89,12 @@ def foreground(image: Image, field: Bool | None = None) -> Bool:
     """Return where tissue is imaged with values that were not cut off.
 
     * On the Hounsfield scale: the largest connected region above `AIR_TO_TISSUE_HU`.
-    * MR, and any grey image without a ``data_range`` or with one of more than 8 bits: brighter than Otsu's threshold.
-    * Grey images of 8 bits, which are display values: farther than `END_MARGIN` from both ends of the data range.
-    * Colour: the field of view, farther than `END_MARGIN` from both ends in luma.
+    * Colour: the field of view, farther than `END_MARGIN` from both ends of the data range in luma.
+    * MR: brighter than Otsu's threshold.
+    * Grey of 8 bits, which are display values: farther than `END_MARGIN` from both ends of the data range.
+    * Everything else but XA and DX: brighter than Otsu's threshold where that separates two classes.
+
+    Values at an end of the data range are nowhere foreground.
 
     The outermost pixel of every region is left off, since it mixes two materials. Pixels marked invalid never count.
 
@@ -97,21 +112,35 @@ def foreground(image: Image, field: Bool | None = None) -> Bool:
     field = field_of_view(image) if field is None else field
     if not field.any():
         return field
-    grey = image.grey()
-    grey = grey if image.valid is None else np.where(field, grey, np.median(grey[field])).astype(np.float32)
-    mean = _mean3(grey)
-    if image.is_calibrated:
-        mask = _largest((mean > AIR_TO_TISSUE_HU) & field)
-    elif _is_display(image):
+    mean = _mean3(filled_grey(image))
+    if _is_display(image):
         assert image.data_range is not None
         low, high = image.data_range
         margin = END_MARGIN * (high - low)
-        mask = (mean > low + margin) & (mean < high - margin) & field
-    elif image.is_colour:
-        mask = field
-    else:
-        mask = (mean > otsu(mean[field])) & field
+        return _erode((mean > low + margin) & (mean < high - margin) & field)
+    ends = clipped(image)
+    mask = field if ends is None else field & ~ends
+    if not mask.any():
+        return mask
+    if image.is_calibrated:
+        mask = _largest((mean > AIR_TO_TISSUE_HU) & mask)
+    elif not image.is_colour and image.modality not in (Modality.XA, Modality.DX):
+        # Means next to a value that was cut off, or filled in, belong to neither class.
+        inner = _erode(mask)
+        values = mean[inner if inner.any() else mask]
+        threshold = otsu(values)
+        if image.modality is Modality.MR or _separation(values, threshold) >= _SEPARATE:
+            mask = (mean > threshold) & mask
     return _erode(mask)
+
+
+def filled_grey(image: Image) -> Grey:
+    """Return grey values or luma, shape (H, W), finite: pixels marked invalid take the median of the others."""
+    grey = image.grey()
+    if image.valid is None:
+        return grey
+    filling = np.median(grey[image.valid]) if image.valid.any() else 0.0
+    return np.where(image.valid, grey, filling).astype(np.float32)
 
 
 def otsu(values: npt.NDArray[np.floating]) -> float:
@@ -148,6 +177,17 @@ def otsu(values: npt.NDArray[np.floating]) -> float:
     # Empty bins between two classes tie; their middle is the threshold farthest from both.
     best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
     return float((edges[best[0] + 1] + edges[best[-1] + 1]) / 2)
+
+
+def _separation(values: npt.NDArray[np.floating], threshold: float) -> float:
+    """Return the share of the variance that lies between the classes below and above a threshold (Otsu, eq. 12)."""
+    variance = float(values.var(dtype=np.float64))
+    above = values > threshold
+    share = float(above.mean())
+    if variance == 0 or share in (0, 1):
+        return 0.0
+    step = float(values[above].mean(dtype=np.float64) - values[~above].mean(dtype=np.float64))
+    return share * (1 - share) * step**2 / variance
 
 
 def _is_display(image: Image) -> bool:

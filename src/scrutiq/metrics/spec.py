@@ -69,7 +69,7 @@ class Measure:
     def applies(self, image: Image | Context) -> str | None:
         """Return why this measurement does not apply to such an image, or None where it does."""
         context = context_of(image)
-        return self.needs(context) if context.valid.any() else "The image has no valid pixel."
+        return context.unfit or self.needs(context)
 
     def result(self, image: Image | Context) -> float | Undefined:
         """Return the value in `unit_of` the image, or the reason why it has none."""
