@@ -109,7 +109,9 @@ def test_colour_is_scaled_and_never_windowed() -> None:
 
 def test_order_of_the_grey_scales() -> None:
     values = [0, 100, 200]
-    assert render(image(values, data_range=(0, 400))).tolist() == [[0, 64, 128]]
+    assert render(image(values, data_range=(0, 200))).tolist() == [[0, 128, 255]]
+    # More than 8 bits: an image fills any part of such a range, so its own extent serves.
+    assert render(image(values, data_range=(0, 65535))).tolist() == render(image(values)).tolist()
     assert render(image(values)).tolist() == [[0, 128, 255]]
     assert render(image(values, data_range=(0, 400), voi=Window.from_bounds(0, 100))).tolist() == [[0, 255, 255]]
     shown = render(image(values, voi=Window.from_bounds(0, 100)), Window.from_bounds(100, 200))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scrutiq.imaging.array import from_array
     from scrutiq.imaging.caseref import CaseRef
-    from scrutiq.imaging.display import parse_window, render
+    from scrutiq.imaging.display import display_range, parse_window, render
     from scrutiq.imaging.fileref import FileRef
     from scrutiq.imaging.find import Found, find_cases
     from scrutiq.imaging.frames import Frames
@@ -26,6 +26,7 @@ __all__ = [
     "Found",
     "Frames",
     "Given",
+    "display_range",
     "find_cases",
     "from_array",
     "parse_modality",
@@ -42,6 +43,7 @@ _HOMES = {
     "Found": "find",
     "Frames": "frames",
     "Given": "options",
+    "display_range": "display",
     "find_cases": "find",
     "from_array": "array",
     "parse_modality": "options",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from scrutiq.core import Image, UsageError, VoiLut, Window
 
-__all__ = ["parse_window", "render"]
+__all__ = ["display_range", "parse_window", "render"]
 
 
 @overload
@@ -39,9 +39,9 @@ def render(
 
     Notes
     -----
-    The grey scale is, in this order, the ``window`` given, the image's VOI, its ``data_range``, and where all three are
-    missing (floating-point files) the range of its valid pixels. That last resort serves display only and makes two
-    images incomparable. Colour uses ``data_range`` or that last resort. Windows follow PS3.3 C.11.2.1.2.1 (LINEAR),
+    The grey scale is, in this order, the ``window`` given, the image's VOI, its `display_range`, and where all three are
+    missing the range of its valid pixels. That last resort serves display only and makes two images incomparable.
+    Colour uses `display_range` or that last resort. Windows follow PS3.3 C.11.2.1.2.1 (LINEAR),
     C.11.2.1.3.1 (SIGMOID) and C.11.2.1.3.2 (LINEAR_EXACT); MONOCHROME1 is inverted after them.
     """
     if bits not in (8, 16):
@@ -56,7 +56,7 @@ def render(
     elif isinstance(voi, VoiLut):
         level = _look_up(pixels, voi)
     else:
-        low, high = image.data_range or _extent(pixels, valid)
+        low, high = display_range(image) or _extent(pixels, valid)
         level = np.clip((pixels - low) / (high - low), 0, 1) if high > low else np.zeros_like(pixels)
     if image.inverted:
         level = 1 - level
@@ -65,6 +65,18 @@ def render(
     white = (1 << bits) - 1
     shown = np.rint(level * white)
     return shown.astype(np.uint8) if bits == 8 else shown.astype(np.uint16)
+
+
+def display_range(image: Image) -> tuple[float, float] | None:
+    """Return the values that an image without a window shows as black and white, or None where nothing says.
+
+    The ``data_range`` of an 8-bit or colour image, which was made to be looked at. A grey image of more bits fills any
+    part of its range; without a window nobody knows which.
+    """
+    if image.data_range is None or image.is_colour:
+        return image.data_range
+    low, high = image.data_range
+    return image.data_range if high - low <= 255 else None
 
 
 def parse_window(text: str) -> Window:

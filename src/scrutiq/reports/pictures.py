@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 
 from scrutiq.core import EvidenceMap, Finding, Image, Rubric, Severity, VoiLut, Window
-from scrutiq.imaging.display import render
+from scrutiq.imaging.display import display_range, render
 from scrutiq.reports.numbers import interval, number
 
 __all__ = [
@@ -113,8 +113,8 @@ def describe_display(image: Image, chosen: tuple[Window, str] | None) -> str:
         text = f"window {_bounds(image.voi, image.unit)}, stated with the file"
     elif isinstance(image.voi, VoiLut):
         text = "display table of the file (VOI LUT)"
-    elif image.data_range is not None:
-        text = f"whole range of the format, {interval(*map(number, image.data_range))} {image.unit}"
+    elif (shown := display_range(image)) is not None:
+        text = f"whole range of the format, {interval(*map(number, shown))} {image.unit}"
     else:
         text = "from the lowest to the highest value of this image"
     return text + (", low values bright (MONOCHROME1)" if image.inverted else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scrutiq.core import Case, Image, Measurement, Modality, Window
+from scrutiq.imaging import display_range
 from scrutiq.metrics import Context, measure
 
 __all__ = ["NORMAL_DOSE", "body_region", "derive"]
@@ -66,6 +67,5 @@ def _display_width(image: Image) -> float | None:
     """Return the width of the display: of the window, or of the data range of a raster that is shown as it is."""
     if isinstance(image.voi, Window):
         return image.voi.width
-    if image.voi is None and image.data_range is not None and not image.is_calibrated:
-        return image.data_range[1] - image.data_range[0]
-    return None
+    shown = display_range(image)
+    return shown[1] - shown[0] if image.voi is None and shown is not None and not image.is_calibrated else None
