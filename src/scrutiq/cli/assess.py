@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -92,23 +93,26 @@ def _role(text: str) -> tuple[str, str]:
 
 
 def _tell(results: api.Results, errors: Console) -> None:
-    """Say on stderr what was passed over and what failed, one line each."""
+    """Say on stderr what was passed over and what failed, one line each; a broken volume is one line too."""
     for kind, count in results.skipped.items():
-        errors.print(f"skipped: {count} {kind}")
-    for assessment in results:
-        if assessment.status == "failed":
-            errors.print(f"failed: {_where(assessment) or assessment.case}: {assessment.reason}")
+        errors.print(f"skipped: {kind} ({count})")
+    failed = (one for one in results if one.status == "failed")
+    for (path, reason), group in groupby(failed, key=lambda one: (_path(one) or one.case, one.reason)):
+        count = len(list(group))
+        errors.print(f"failed: {path}{f' ({count} images)' if count > 1 else ''}: {reason}")
     if not len(results):
         errors.print("scrutiq: there is no image to judge.")
-    judged, declined, failed = (results.count(status) for status in ("judged", "unjudged", "failed"))
-    errors.print(f"{judged} judged, {declined} declined, {failed} failed")
+    counts = [results.count(status) for status in ("judged", "unjudged", "failed")]
+    errors.print("{} judged, {} declined, {} failed".format(*counts))
+
+
+def _path(assessment: Assessment) -> str:
+    return plain(assessment.source.path or "") if assessment.source is not None else ""
 
 
 def _where(assessment: Assessment) -> str:
-    source = assessment.source
-    if source is None or source.path is None:
-        return ""
-    return plain(source.path) + (f" [{source.frame}]" if source.frame else "")
+    frame = assessment.source.frame if assessment.source is not None else 0
+    return _path(assessment) + (f" [{frame}]" if frame else "")
 
 
 def _csv(results: api.Results) -> str:
@@ -152,4 +156,5 @@ def _worst(assessment: Assessment) -> str:
     if worst is None:
         return ""
     evidence = worst.evidence[0]
-    return f"{worst.degradation} {worst.severity} ({evidence.measurement} {evidence.value:.3g} {evidence.unit})"
+    unit = "" if evidence.unit == "1" else f" {evidence.unit}"
+    return f"{worst.degradation} {worst.severity} ({evidence.measurement} {evidence.value:.3g}{unit})"
