@@ -292,3 +292,23 @@ def mixed_run(odd_cases: list[Case], photographs: list[Case]) -> ReportRun:
         title="Mixed </title><script>alert(2)</script>",
         command="scrutiq assess",
     )
+
+
+@pytest.fixture(scope="session")
+def volume_run(long_volume: list[Case]) -> ReportRun:
+    """A run on a thousand slices. One slice in fifty is measured; the others take its results."""
+    rubric = rubrics.load("ct-iqa")
+    found = []
+    for i, case in enumerate(long_volume):
+        if i % 50 == 0:
+            measured = assess(case, rubric)
+        found.append(measured.model_copy(update={"case": case.id, "source": case.target.source}))
+    held = {case.id: case for case in long_volume}
+    return ReportRun(
+        found, {"ct-iqa": rubric}, held.__getitem__, lambda case, _: EvidenceMap("noise", HU, noise_map(case.target))
+    )
+
+
+@pytest.fixture
+def make_failed() -> list[Assessment]:
+    return [failed(f"broken-{i}", "The file is empty; copy it again.") for i in range(4)]

@@ -77,8 +77,8 @@
       row.classList.add("lit");
       const value = document.createElement("b");
       const verdict = row.cells[4].textContent.trim();
-      value.textContent = `${row.cells[2].textContent} ${row.cells[3].textContent}`;
-      readout.append(i ? "; " : "", `${row.cells[1].textContent} `, value, verdict ? ` (${verdict})` : "");
+      value.textContent = `${row.cells[2].textContent} ${row.cells[3].textContent}`.trim();
+      readout.append(i ? "; " : "", `${row.cells[1].querySelector("code").textContent} `, value, verdict ? ` (${verdict})` : "");
     });
   };
   for (const sentence of all(".sentence")) {
