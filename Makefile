@@ -38,7 +38,6 @@ $(DEV): $(CORE)
 
 demo: $(CORE) ## judge the bundled images and write a report
 	@$(BIN)/scrutiq assess demo --out demo-report --format html
-	@echo "The report: $(CURDIR)/demo-report/report.html"
 
 test: $(DEV) ## run the tests (ALL=1: with every extra, no unexpected skip)
 	@$(BIN)/python -m pytest -q -n auto $(ARGS)
