@@ -105,10 +105,11 @@ def illumination_surface(values: Float, mask: Bool) -> Grey:
     if len(design) < 100 or np.linalg.matrix_rank(design) < 6:
         raise Undefined("The field of view is too small to fit the illumination.")
     coefficients, *_ = np.linalg.lstsq(design, values[::step, ::step][y, x].astype(np.float64), rcond=None)
-    rows, columns = np.nonzero(mask)
-    surface = np.full(mask.shape, np.nan, dtype=np.float32)
-    surface[rows, columns] = _quadratic(rows, columns, mask.shape) @ coefficients
-    return surface
+    constant, along_x, along_y, x_x, x_y, y_y = coefficients
+    v, u = (2 * np.arange(n) / n - 1 for n in mask.shape)
+    columns, rows = constant + along_x * u + x_x * u * u, along_y * v + y_y * v * v
+    surface = rows[:, None] + columns + np.outer(x_y * v, u)
+    return np.where(mask, surface, np.nan).astype(np.float32)
 
 
 def uniformity(surface: Grey, black: float) -> float:
