@@ -5,6 +5,7 @@ from __future__ import annotations
 from scrutiq.core import Assessment, Judgement, Rubric, Sentence
 from scrutiq.core.comparison import Comparison, DimensionComparison, Verdict
 from scrutiq.core.noun import FrozenDict
+from scrutiq.metrics import MEASURES
 
 __all__ = ["compare"]
 
@@ -97,7 +98,9 @@ def _sentences(
         cited = any(e.measurement == measurement for x in (a, b) for f in x.findings for e in f.evidence)
         if theirs is None or not cited or mine.unit != theirs.unit:
             continue
-        title = measurement.replace("_", " ").capitalize()
-        text = f"{title} is {mine.value:.4g} {mine.unit} in A and {theirs.value:.4g} in B."
+        entry = MEASURES.get(measurement)
+        title = entry.title if entry is not None else measurement.replace("_", " ")
+        unit = "" if mine.unit == "1" else f" {mine.unit}"
+        text = f"{title[0].upper()}{title[1:]}: {mine.value:.4g}{unit} in A, {theirs.value:.4g}{unit} in B."
         sentences.append(Sentence(text=text, measurements=(measurement,)))
     return sentences
