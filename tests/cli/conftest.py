@@ -89,7 +89,9 @@ def write_ct(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes a synthetic CT slice, a noisy phantom in HU, as DICOM."""
     phantom = resize(shepp_logan_phantom(), (192, 192))
 
-    def write(name: str, *, noise: float = 20, seed: int = 0, syntax: str = ExplicitVRLittleEndian, **more: Any) -> Path:
+    def write(
+        name: str, *, noise: float = 20, seed: int = 0, syntax: str = ExplicitVRLittleEndian, **more: Any
+    ) -> Path:
         rng = np.random.default_rng(seed)
         values = np.where(phantom > 0, phantom * 300 - 20, -1000) + rng.normal(0, noise, phantom.shape)
         dataset = ct_header(name, syntax)

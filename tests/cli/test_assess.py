@@ -88,7 +88,9 @@ def test_parquet_holds_the_rows_of_the_csv_file(run, tiles, tmp_path):
     run("assess", tiles, "--format", "parquet", "--out", tmp_path / "out")
     rows = pq.read_table(tmp_path / "out" / "judgements.parquet").to_pylist()
     with (tmp_path / "out" / "judgements.csv").open(newline="") as file:
-        assert [row["score"] and f"{row['score']!r}" for row in rows] == [r["score"] or None for r in csv.DictReader(file)]
+        assert [row["score"] and f"{row['score']!r}" for row in rows] == [
+            r["score"] or None for r in csv.DictReader(file)
+        ]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,9 @@ def test_paths_are_on_stdout_and_in_files_only_when_asked_for(run, tiles, tmp_pa
 
 
 def test_several_rubrics_give_several_assessments_a_case(run, demo):
-    found = run("assess", demo / "images/ct/slice_1.dcm", "-r", "ldct", "-r", "ct-iqa", "-r", "ldct", "--format", "json")
+    found = run(
+        "assess", demo / "images/ct/slice_1.dcm", "-r", "ldct", "-r", "ct-iqa", "-r", "ldct", "--format", "json"
+    )
     assert [one["rubric"] for one in found.json["assessments"]] == ["ldct", "ct-iqa"]
     assert len({one["case"] for one in found.json["assessments"]}) == 1
 
