@@ -37,7 +37,7 @@ $(DEV): $(CORE)
 	@touch $@
 
 demo: $(CORE) ## judge the bundled images and write a report
-	@$(BIN)/scrutiq assess demo --out demo-report --format html
+	@$(BIN)/scrutiq assess demo/images --out demo-report
 
 test: $(DEV) ## run the tests (ALL=1: with every extra, no unexpected skip)
 	@$(BIN)/python -m pytest -q -n auto $(ARGS)

@@ -4,7 +4,7 @@
 
 Every figure is of this run on this machine. The peers run in virtual environments of their own, made in a temporary
 folder on first use, on the same 50 decoded images of 512 x 512 (8 bit), one thread each; a figure is the median over
-the images of the time for one image, after one warm-up. The long CT is a real slice written many times, each with its own
+the images of the time for one image, after a warm-up. The long CT is a real slice written many times, each with its own
 position and UIDs.
 """
 

@@ -39,8 +39,8 @@ def render(
 
     Notes
     -----
-    The grey scale is, in this order, the ``window`` given, the image's VOI, its `display_range`, and where all three are
-    missing the range of its valid pixels. That last resort serves display only and makes two images incomparable.
+    The grey scale is, in this order, the ``window`` given, the image's VOI, its `display_range`, and where all three
+    are missing the range of its valid pixels. That last resort serves display only and makes two images incomparable.
     Colour uses `display_range` or that last resort. Windows follow PS3.3 C.11.2.1.2.1 (LINEAR),
     C.11.2.1.3.1 (SIGMOID) and C.11.2.1.3.2 (LINEAR_EXACT); MONOCHROME1 is inverted after them.
     """

@@ -198,7 +198,7 @@ def _medq(
         values = {"overall": values[worst_name], **values}
         evidence["overall"] = evidence[worst_name]
     else:
-        declined["overall"] = "Neither noise nor sharpness could be measured."
+        declined["overall"] = "Neither its noise nor its sharpness can be measured."
     for name, value in values.items():
         score = _medq_score(value)
         judgements[name] = rubric.judge(name, score, interval=(score - MEDQ_INTERVAL, score + MEDQ_INTERVAL))

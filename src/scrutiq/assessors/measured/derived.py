@@ -14,6 +14,9 @@ __all__ = ["NORMAL_DOSE", "body_region", "derive"]
 #: the blind reader study (``bench/fit_measured.py``); without a region, their geometric mean.
 NORMAL_DOSE = {"head": 6.78, "abdomen": 4.83, None: 5.72}
 
+#: Shortest side, pixels, of an MR image whose noise can be told from its anatomy.
+SMALLEST_MR = 160
+
 _HEAD = ("HEAD", "BRAIN", "SKULL")
 _TRUNK = ("ABDOMEN", "LIVER", "KIDNEY", "PELVIS", "ABDOMENPELVIS", "CHEST", "CHESTABDPELVIS", "CHESTABDOMEN")
 
@@ -24,7 +27,7 @@ def derive(case: Case, context: Context) -> dict[str, Measurement]:
     ``noise_percent``
         Noise as a percentage of the range of the tissue, from the 1st to the 99th percentile of the foreground: the
         one noise that can be compared between uncalibrated images. Not for CT, where ``noise_hu`` or the display's
-        width serve.
+        width serve, nor for MR with a side below 160 pixels, where every window holds anatomy.
     ``noise_display``
         CT: noise as a percentage of the width of the display window (the data range of a windowed raster).
     ``noise_ratio``
@@ -34,6 +37,8 @@ def derive(case: Case, context: Context) -> dict[str, Measurement]:
     image = case.target
     level = next((m for m in measure(context, ["noise_hu", "noise"]).values()), None)
     if level is None:
+        return {}
+    if image.modality is Modality.MR and min(image.shape) < SMALLEST_MR:
         return {}
     if image.modality is not Modality.CT:
         values = context.grey[context.foreground]
