@@ -173,3 +173,11 @@ def test_the_evidence_map_is_that_of_the_worst_finding(ct: Image, rng: np.random
     assert evidence is not None
     assert (evidence.name, evidence.unit) == ("noise_hu", "HU")
     assert evidence.values.shape == ct.shape
+
+
+def test_absence_of_artefacts_is_never_claimed(ct: Image) -> None:
+    result = judge(ct, "medq")
+    assert "artefacts" in result.declined
+    blocky = ct.pixels.copy()
+    blocky[: 512 - 512 % 8] = blocky.reshape(64, 8, 64, 8).mean((1, 3)).repeat(8, 0).repeat(8, 1)
+    assert judge(ct.replace(pixels=blocky), "medq").judgements["artefacts"].level == "severe"

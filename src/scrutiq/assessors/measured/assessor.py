@@ -191,6 +191,10 @@ def _medq(
                 declined[name] = "No measurement of it has a value, or a threshold, on this image."
             continue
         worst = max(against, key=lambda finding: finding.value)
+        if name == "artefacts" and worst.severity is Severity.NONE:
+            # What is measured can show that there are artefacts, never that there are none.
+            declined[name] = "Of all artefacts only the blocks of JPEG are measured, and there are none."
+            continue
         values[name] = worst.value
         evidence[name] = (worst.evidence[0].measurement,)
     if {"noise", "sharpness"} & values.keys():

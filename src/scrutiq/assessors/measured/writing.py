@@ -67,6 +67,7 @@ def notes(case: Case, rubric: Rubric, judgements: Mapping[str, Judgement]) -> li
             found.append("The image is not calibrated: its noise is taken relative to the full range of the display.")
     else:
         found.append("Thresholds are conventions with a stated basis; they were not fitted to readers' scores.")
+        found.append("Only what is measured counts: motion, ghosts, streaks and most other artefacts are not seen.")
     if not image.is_calibrated and image.modality is Modality.CT and rubric.name != "ct-denoising":
         found.append("The image is not calibrated in HU.")
     return found
