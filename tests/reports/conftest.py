@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -284,7 +285,7 @@ def mixed_run(odd_cases: list[Case], photographs: list[Case]) -> ReportRun:
         failed("text", "This is not an image <img src=x onerror=alert(1)>."),
         failed("no-mask", "The rubric angio needs a mask.", "angio", "unjudged", modality=Modality.XA),
     ]
-    return make_run(
+    run = make_run(
         cases,
         names,
         extra=extra,
@@ -292,6 +293,9 @@ def mixed_run(odd_cases: list[Case], photographs: list[Case]) -> ReportRun:
         title="Mixed </title><script>alert(2)</script>",
         command="scrutiq assess",
     )
+    # A declined case before the judged ones.
+    first = failed("empty-ct", "The image has no valid pixel.", "ct-iqa", "unjudged", modality=Modality.CT)
+    return dataclasses.replace(run, assessments=(first, *run.assessments))
 
 
 @pytest.fixture(scope="session")

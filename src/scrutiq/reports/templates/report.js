@@ -18,51 +18,73 @@
   system.addEventListener("change", name);
   name();
 
-  // Sorting: rows without a value stay last in both directions.
-  const cellAt = (row, column) => [...row.cells].find((cell) => (column -= cell.colSpan) < 0);
+  // Sorting, filtering and, in long tables, a limit to the rows on view: the browser lays out those only. Rows without a
+  // value stay last in both directions.
+  const STEP = 300;
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
-  for (const table of all("table[data-sortable]")) {
-    const heads = [...table.tHead.rows[0].cells];
+  const cellAt = (row, column) => [...row.cells].find((cell) => (column -= cell.colSpan) < 0);
+  const controls = Object.fromEntries(all("[data-filter]").map((node) => [node.dataset.filter, node]));
+  const tables = all("table[data-sortable]").map((table) => {
+    const scroll = table.closest(".scroll");
+    const rows = [...table.tBodies[0].rows];
+    return { table, rows, kept: new Set(rows), limit: STEP, nothing: scroll.nextElementSibling, more: scroll.nextElementSibling.nextElementSibling };
+  });
+  const show = (item) => {
+    let left = item.limit;
+    for (const row of item.rows) {
+      const visible = item.kept.has(row) && left-- > 0;
+      if (row.hidden === visible) row.hidden = !visible;
+    }
+    const rest = item.kept.size - item.limit;
+    item.nothing.hidden = item.kept.size > 0;
+    item.more.hidden = rest <= 0;
+    item.more.firstElementChild.textContent = `Show ${Math.min(rest, STEP)} more of ${rest}`;
+  };
+  const sort = (item, column, numeric, down) => {
+    const keyed = item.rows.map((row, place) => ({ row, place, value: cellAt(row, column).dataset.v }));
+    keyed.sort((a, b) => {
+      if (a.value === "" || b.value === "") return (a.value === "") - (b.value === "") || a.place - b.place;
+      const order = numeric ? a.value - b.value : collator.compare(a.value, b.value);
+      return (down ? -order : order) || a.place - b.place;
+    });
+    item.rows = keyed.map((entry) => entry.row);
+    item.limit = STEP;
+    for (const row of item.rows) if (!row.hidden) row.hidden = true;
+    item.table.tBodies[0].replaceChildren(...item.rows);
+    show(item);
+  };
+  const filter = () => {
+    const words = controls.text.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let kept = 0;
+    let total = 0;
+    for (const item of tables) {
+      item.kept = new Set(item.rows.filter((row) => words.every((word) => row.dataset.words.includes(word))
+        && (!controls.status.value || row.dataset.status === controls.status.value)
+        && (!controls.severity.value || row.dataset.severity === controls.severity.value)
+        && (!controls.full.checked || "full" in row.dataset)));
+      item.limit = STEP;
+      show(item);
+      kept += item.kept.size;
+      total += item.rows.length;
+    }
+    controls.count.textContent = kept === total ? `${total} rows` : `${kept} of ${total} rows`;
+  };
+  for (const item of tables) {
+    const heads = [...item.table.tHead.rows[0].cells];
     heads.forEach((head, column) => {
       const key = head.querySelector("button");
       key.addEventListener("click", () => {
         const down = head.getAttribute("aria-sort") === "ascending";
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
-        const numeric = key.dataset.type === "number";
-        const keyed = [...table.tBodies[0].rows].map((row, place) => ({ row, place, value: cellAt(row, column).dataset.v }));
-        keyed.sort((a, b) => {
-          if (a.value === "" || b.value === "") return (a.value === "") - (b.value === "") || a.place - b.place;
-          const order = numeric ? a.value - b.value : collator.compare(a.value, b.value);
-          return (down ? -order : order) || a.place - b.place;
-        });
-        table.tBodies[0].append(...keyed.map((item) => item.row));
+        sort(item, column, key.dataset.type === "number", down);
       });
     });
+    item.more.firstElementChild.addEventListener("click", () => { item.limit += STEP; show(item); });
   }
-
-  // Filtering.
-  const controls = Object.fromEntries(all("[data-filter]").map((node) => [node.dataset.filter, node]));
-  if (controls.text) {
-    const rows = all("table[data-sortable] tbody tr");
-    const apply = () => {
-      const words = controls.text.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
-      for (const row of rows) {
-        const keep = words.every((word) => row.dataset.words.includes(word))
-          && (!controls.status.value || row.dataset.status === controls.status.value)
-          && (!controls.severity.value || row.dataset.severity === controls.severity.value)
-          && (!controls.full.checked || "full" in row.dataset);
-        if (row.hidden === keep) row.hidden = !keep;
-        shown += keep;
-      }
-      controls.count.textContent = shown === rows.length ? `${rows.length} rows` : `${shown} of ${rows.length} rows`;
-      for (const table of all("table[data-sortable]")) {
-        table.closest(".scroll").nextElementSibling.hidden = [...table.tBodies[0].rows].some((row) => !row.hidden);
-      }
-    };
-    for (const node of [controls.text, controls.status, controls.severity, controls.full]) node.addEventListener("input", apply);
-    apply();
+  if (tables.length) {
+    for (const node of [controls.text, controls.status, controls.severity, controls.full]) node.addEventListener("input", filter);
+    filter();
   }
 
   // A sentence lights up the measurements it rests on, and spells them out below the paragraph.
