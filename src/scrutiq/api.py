@@ -228,7 +228,7 @@ def compare(
     for label, one in (("A", a), ("B", b)):
         cases, _ = _cases([one], given, {})
         if len(cases) != 1:
-            raise UsageError(f"compare takes single images; {label} holds {len(cases)}.")
+            raise UsageError(f"compare takes two single images; {label} holds {len(cases)}.")
         loaded.append(cases[0].load())
     chosen = [_rubric(rubric)] if rubric is not None else [default_rubric(case) for case in loaded]
     if len({one.name for one in chosen}) > 1:

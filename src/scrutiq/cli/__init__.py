@@ -14,8 +14,6 @@ def main() -> None:
     0: all judged, or declined with a reason. 1: some inputs failed, the rest is done. 2: the call itself is wrong.
     130: interrupted; what was finished is kept.
     """
-    from scrutiq.core.errors import InputError, ScrutiqError
-
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # JSON is UTF-8 whatever the locale; a path may be no text at all
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -23,16 +21,21 @@ def main() -> None:
         from scrutiq.cli.app import app
 
         app()
-    except InputError as error:
-        _stop(str(error), 1)
-    except ScrutiqError as error:
-        _stop(str(error), 2)
     except KeyboardInterrupt:  # while it started; later it is Typer's or the verb's
         sys.exit(130)
-    except OSError as error:  # reading turns into InputError: this is --out, or a full disk
-        _stop(f"{error.strerror or type(error).__name__}: {error.filename or 'while writing'}.", 2)
+    except Exception as error:
+        _stop(error)
 
 
-def _stop(message: str, status: int) -> None:
-    print(f"scrutiq: {message}", file=sys.stderr)
-    sys.exit(status)
+def _stop(error: Exception) -> None:
+    from scrutiq.core.errors import InputError, ScrutiqError  # not before: --help does without
+
+    if isinstance(error, ScrutiqError):
+        print(f"scrutiq: {error}", file=sys.stderr)
+    elif isinstance(error, OSError):  # reading turns into InputError: this is --out, or a full disk
+        print(
+            f"scrutiq: {error.strerror or type(error).__name__}: {error.filename or 'while writing'}.", file=sys.stderr
+        )
+    else:
+        raise error
+    sys.exit(1 if isinstance(error, InputError) else 2)

@@ -31,7 +31,7 @@ def run(
         return
     with stdout() as out:
         for name, one in found.items():
-            clusters = f" in {one.n_clusters} clusters" if one.n_clusters is not None else ""
+            clusters = f" in {one.n_clusters} clusters" if one.n_clusters not in (None, one.n) else ""
             out.print(f"{name}: {one.n} pairs{clusters}, {one.unmatched} ids without a partner")
             shown = table("", "value", "95 % interval")
             for label in ("plcc", "plcc_logistic", "srocc", "krocc", "overall", "rmse", "mae"):
