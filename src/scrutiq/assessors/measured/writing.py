@@ -41,8 +41,7 @@ def write(
     absent = [f for f in findings if f.severity is Severity.NONE]
     if absent:
         told = list(dict.fromkeys(_by_degradation()[_key(f)].what for f in absent))
-        lead = "Also within" if present else "Within"
-        text = f"{lead} the reference range: {_list(told)}."
+        text = f"Within the reference range: {_list(told)}."
         sentences.append(Sentence(text=text, measurements=tuple(f.evidence[0].measurement for f in absent)))
     sentences.extend(_judged(rubric, name, j, evidence[name], measured) for name, j in judgements.items())
     if declined:
@@ -98,7 +97,7 @@ def _judged(
         if judgement.interval is None
         else f", 95 % interval {judgement.interval[0]:.1f} to {judgement.interval[1]:.1f}"
     )
-    because = _list([f"{m.replace('_', ' ')} {_number(measured[m].value)}{_unit(measured[m].unit)}" for m in evidence])
+    because = _list([f"{_plain(m)} {_number(measured[m].value)}{_unit(measured[m].unit)}" for m in evidence])
     text = (
         f"{title} is {judgement.score:.1f} on the scale of {low:g} to {high:g} ({judgement.level}{span}), by {because}."
     )
@@ -115,6 +114,14 @@ def _kind(modality: Modality) -> str:
         Modality.HISTOPATHOLOGY: "Histopathology image",
     }
     return names.get(modality, "Image")
+
+
+def _plain(measurement: str) -> str:
+    """Return a measurement's name in words, without the unit that follows its value anyway."""
+    name = measurement
+    for unit in ("_hu", "_mm", "_pixels", "_percent"):
+        name = name.removesuffix(unit)
+    return name.replace("_", " ")
 
 
 def _unit(unit: str) -> str:
