@@ -264,9 +264,7 @@ def _several(value: Any) -> list[Any]:
     if isinstance(value, str | os.PathLike | Image | Case | Rubric | np.ndarray):
         return [value]
     if not isinstance(value, Iterable):
-        raise UsageError(
-            f"a path, an array, an Image, a Case or many of these is expected, not {type(value).__name__}."
-        )
+        raise UsageError(f"give a path, an array, an Image, a Case or many of these, not {type(value).__name__}.")
     return list(value)
 
 

@@ -100,16 +100,18 @@ class Given:
         if modality is not None:
             modality = parse_modality(str(modality))
         if window is not None and not isinstance(window, Window):
-            window = parse_window(",".join(str(float(part)) for part in window))
+            window = parse_window(_text(window))
         if spacing is not None:
-            spacing = parse_spacing(
-                ",".join(str(float(part)) for part in (spacing if isinstance(spacing, tuple | list) else (spacing,)))
-            )
+            spacing = parse_spacing(_text(spacing))
         return cls(modality, window, spacing)
 
     def over(self, other: Given) -> Given:
         """Return this, with ``other`` where this says nothing."""
         return Given(self.modality or other.modality, self.window or other.window, self.spacing or other.spacing)
+
+
+def _text(numbers: object) -> str:
+    return ",".join(str(one) for one in (numbers if isinstance(numbers, tuple | list) else (numbers,)))
 
 
 def parse_modality(text: str) -> Modality:
