@@ -38,11 +38,13 @@ def write(
     sentences = [Sentence(text=f"{_kind(image.modality)}, {width} x {height} pixels.")]
     present = [f for f in findings if f.severity is not Severity.NONE]
     sentences.extend(_present(finding) for finding in sorted(present, key=lambda f: -f.value))
-    absent = [f for f in findings if f.severity is Severity.NONE]
+    # One measurement can serve two findings (noise: too much, too little): it is told once, and as what is wrong.
+    told_of = {f.evidence[0].measurement for f in present}
+    absent = {f.evidence[0].measurement: f for f in reversed(findings) if f.evidence[0].measurement not in told_of}
     if absent:
-        told = list(dict.fromkeys(_by_degradation()[_key(f)].what for f in absent))
+        told = [_by_degradation()[_key(f)].what for f in reversed(absent.values())]
         text = f"Within the reference range: {_list(told)}."
-        sentences.append(Sentence(text=text, measurements=tuple(f.evidence[0].measurement for f in absent)))
+        sentences.append(Sentence(text=text, measurements=tuple(reversed(absent))))
     sentences.extend(_judged(rubric, name, j, evidence[name], measured) for name, j in judgements.items())
     if declined:
         names = _list([rubric.dimension(name).title.lower() for name in declined])
