@@ -63,10 +63,9 @@ def run(
                 resume=resume,
                 progress=lambda total, _found: bar.update(task, total=total, advance=1),
             )
-        _tell(results, errors)
+        report = None
         if out is not None:
             report = results.write(out, show_paths=show_paths, detail=detail, parquet=format is AssessFormat.PARQUET)
-            errors.print(f"The report is {plain(str(report))}")
     except KeyboardInterrupt:
         kept = "" if out is None else "; what is finished is kept: add --resume to continue"
         errors.print(f"scrutiq: interrupted{kept}.")
@@ -77,6 +76,9 @@ def run(
         emit(_csv(results))
     elif format is AssessFormat.TABLE:
         _table(results)
+    _tell(results, errors)
+    if report is not None:
+        errors.print(f"The report is {plain(str(report))}")
     return 1 if results.count("failed") or not len(results) else 0
 
 
