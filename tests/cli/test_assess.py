@@ -56,7 +56,7 @@ def test_table_has_one_line_a_case(run, demo):
     assert found.status == 0
     lines = found.out.splitlines()
     assert lines[0].split() == ["case", "input", "modality", "rubric", "judgement", "worst", "finding"]
-    assert len(lines) == 1 + 17
+    assert len(lines) == 1 + 19
     assert all(line.startswith("c-") for line in lines[1:])
     assert "mr/spine_t2s.nii.gz [3]" in found.out
 
