@@ -237,13 +237,13 @@ def test_a_manifest_names_its_cases(run, tmp_path):
     for name in ("a", "b"):
         _grey(tmp_path / f"{name}.png")
     table = tmp_path / "cases.csv"
-    table.write_text("id,target,modality\nfirst,a.png,endoscopy\nsecond,b.png,MR\nthird,c.png,MR\n")
+    table.write_text("id,target,modality\nfirst,a.png,endoscopy\nsecond,b.png,XA\nthird,c.png,XA\n")
     found = run("assess", table, "--format", "json")
     assert found.status == 1
     rows = [(one["case"], one["source"]["path"], one["modality"], one["status"]) for one in found.json["assessments"]]
     assert rows == [
         ("first", "a.png", "endoscopy", "judged"),
-        ("second", "b.png", "MR", "judged"),
+        ("second", "b.png", "XA", "judged"),
         ("third", "c.png", "unknown", "failed"),
     ]
 
