@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from scrutiq.assessors.choose import default_rubric, open_assessor
 from scrutiq.core import Assessment, Assessor, Case, InputError, Modality, Provenance, Rubric, Source, UsageError
@@ -30,6 +30,8 @@ __all__ = ["Batch", "Loadable", "run"]
 CHUNK = 4
 
 Done = tuple[str, tuple[Assessment, ...]]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Loadable(Protocol):
@@ -222,7 +224,7 @@ def _in_processes(cases: Sequence[Loadable], batch: Batch, jobs: int) -> Iterato
                 while running or (waiting and not broken):
                     while waiting and not broken and len(running) <= jobs:
                         try:
-                            running[pool.submit(_judge_all, waiting[0], batch)] = waiting[0]
+                            running[_submit(pool, _judge_all, waiting[0], batch)] = waiting[0]
                         except BrokenProcessPool:
                             broken = True
                         else:
@@ -244,7 +246,7 @@ def _in_processes(cases: Sequence[Loadable], batch: Batch, jobs: int) -> Iterato
         for case in (case for chunk in lost for case in chunk):
             with _workers(1) as pool:
                 try:
-                    yield from pool.submit(_judge_all, [case], batch).result()
+                    yield from _submit(pool, _judge_all, [case], batch).result()
                 except BrokenProcessPool:
                     reason = "reading or judging it brought the process down (a fault in a decoder, or no memory left)."
                     yield case.id, (_failed(case, batch, reason, Modality.UNKNOWN),)
@@ -259,7 +261,7 @@ def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
     try:
         with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
             try:
-                pool.submit(os.getpid).result()
+                _submit(pool, os.getpid).result()
             except BrokenProcessPool:
                 raise UsageError(
                     "worker processes cannot be started: is there memory left? A script asks for more than one job "
@@ -274,8 +276,21 @@ def _workers(count: int) -> Iterator[ProcessPoolExecutor]:
                 os.environ[name] = value
 
 
+def _submit(pool: ProcessPoolExecutor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+    """Submit, which may start a process: one that does not see Ctrl-C, not even while it starts.
+
+    Ctrl-C is the parent's business: it lets the workers finish what they have in hand.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        return pool.submit(function, *args, **kwargs)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a child inherits it
+    try:
+        return pool.submit(function, *args, **kwargs)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker() -> None:
-    # Ctrl-C is the parent's business: it lets the workers finish what they have in hand.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import groupby
@@ -150,7 +151,8 @@ def _judgement(assessment: Assessment) -> str:
             continue
         interval = "" if judgement.interval is None else f" [{judgement.interval[0]:.2g}, {judgement.interval[1]:.2g}]"
         parts.append(f"{name} {judgement.score:.2f}{interval} {judgement.level}")
-    return "; ".join(parts)
+    # A line each where there are few columns; a pipe gets one line a case.
+    return ("\n" if sys.stdout.isatty() else "; ").join(parts)
 
 
 def _worst(assessment: Assessment) -> str:
