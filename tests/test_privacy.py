@@ -22,6 +22,8 @@ from pydicom.datadict import DicomDictionary, keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+import scrutiq
+
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 
 COMMAND = [sys.executable, "-c", "from scrutiq.cli import main; main()"]
@@ -221,16 +223,12 @@ def test_show_paths_writes_paths_and_nothing_else_of_it(planted, tmp_path, monke
     assert _leaks(content.encode()) == []
 
 
-def test_another_salt_gives_other_ids(planted, tmp_path):
+def test_another_salt_gives_other_ids(planted, monkeypatch):
     ids = []
     for salt in ("one", "two", "one"):
-        done = subprocess.run(
-            [*COMMAND, "assess", planted / f"{TOKEN}_folder" / "photo.jpg", "--format", "json"],
-            env={**os.environ, "SCRUTIQ_SALT": salt},
-            capture_output=True,
-            timeout=60,
-        )
-        ids.append(json.loads(done.stdout)["assessments"][0]["case"])
+        monkeypatch.setenv("SCRUTIQ_SALT", salt)
+        (found,) = scrutiq.assess(planted / f"{TOKEN}_folder" / "photo.jpg")
+        ids.append(found.case)
     assert ids[0] == ids[2] != ids[1]
 
 

@@ -13,12 +13,12 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from skimage.data import shepp_logan_phantom
 from skimage.transform import resize
 
-FEW, MANY, SIDE = 4, 64, 512
+FEW, MANY, SIDE = 4, 52, 512
 
 
 @pytest.fixture(scope="module")
 def series(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Two synthetic CT series, the second of 60 slices more."""
+    """Two synthetic CT series, the second of 48 slices more."""
     phantom = resize(shepp_logan_phantom(), (SIDE, SIDE))
     noise = np.random.default_rng(0).normal(0, 15, (SIDE, 2 * SIDE))
     folders = {}
