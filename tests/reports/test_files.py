@@ -36,3 +36,11 @@ def test_a_link_is_followed_and_a_folder_or_device_is_refused(tmp_path: Path) ->
     with pytest.raises(UsageError, match="not a file"), atomic("/dev/null"):
         pass
     assert Path("/dev/null").is_char_device()
+
+
+def test_what_a_killed_run_left_is_replaced(tmp_path):
+    (tmp_path / ".a.partial").symlink_to(tmp_path / "other")
+    with atomic(tmp_path / "a") as file:
+        file.write("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text() == "new"

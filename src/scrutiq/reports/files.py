@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,15 +32,12 @@ def atomic(path: str | os.PathLike[str], *, binary: bool = False) -> Iterator[IO
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         raise UsageError(f"{os.fspath(path)!r} is not a file that can be replaced: name a file.")
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:60]}.", suffix=".tmp")
+    draft = target.with_name(f".{target.name[:60]}.partial")
+    draft.unlink(missing_ok=True)  # a run that was killed left it
     try:
-        with open(handle, "wb") if binary else open(handle, "w", encoding="utf-8", newline="\n") as file:
+        with open(draft, "xb") if binary else open(draft, "x", encoding="utf-8", newline="\n") as file:
             yield file
-        # mkstemp makes the file private; give it the permissions that a plain open() would have given.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, target)
+        os.replace(draft, target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
