@@ -344,6 +344,29 @@ def test_a_file_that_changes_is_read_anew(tmp_path: Path) -> None:
     assert case.load().target.pixels.max() == 1
 
 
+def test_a_slice_added_to_a_series_is_judged_anew(tmp_path: Path) -> None:
+    slices(tmp_path / "study", 4)
+    for path in (tmp_path / "study").iterdir():
+        os.utime(path, (1, 1))
+    last = tmp_path / "study" / "slice4.dcm"  # the lowest, hence the first of the stack
+    last.rename(tmp_path / "aside.dcm")
+    before = {case.id: case for case in find(tmp_path / "study")}
+    (tmp_path / "aside.dcm").rename(last)
+    after = {case.id: case for case in find(tmp_path / "study")}
+    assert before.keys() < after.keys()
+    for id, case in before.items():
+        assert case.images[Role.TARGET].ref != after[id].images[Role.TARGET].ref
+        assert case.stamp != after[id].stamp
+    assert [case.stamp for case in find(tmp_path / "study")] == [case.stamp for case in after.values()]
+
+
+def test_members_of_one_archive_have_stamps_of_their_own(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("1.png", "2.png"):
+            archive.write(picture(tmp_path / name), name)
+    assert len({case.stamp for case in find(tmp_path / "a.zip")}) == 2
+
+
 def test_a_large_folder_is_scanned_by_headers_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import scrutiq.imaging.raster as raster
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,11 +85,15 @@ class CaseRef:
 
     @property
     def stamp(self) -> str:
-        """Salted hash of what is said of the images and of the size and time of change of their files.
+        """Salted hash of what is said of the images, and of the place, size and time of change of their files.
 
-        Another stamp under the same id means that the case has to be judged anew.
+        Another stamp under the same id means that the case has to be judged anew: a slice that is added to a series
+        moves the others on, so that the same id stands for another file.
         """
-        parts = [(role, i.kind, i.frame, i.sidecar, _state(i.ref.path)) for role, i in self.images.items()]
+        parts = [
+            (role, i.kind, i.frame, i.sidecar, os.path.abspath(i.ref.path), i.ref.member, _state(i.ref.path))
+            for role, i in self.images.items()
+        ]
         return salted_hash(repr((self.given, parts)))
 
     def load(self) -> Case:
