@@ -313,6 +313,30 @@ def test_roles_from_a_file_and_from_a_folder(tmp_path: Path) -> None:
     assert "role 'mask'" in missing.reason
 
 
+def test_the_only_image_of_a_folder_goes_with_its_own_name(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / "in" / name)
+    picture(tmp_path / "normal" / "a.png", 1)
+    roles = {Role.REFERENCE: tmp_path / "normal"}
+    for inputs in ((tmp_path / "in",), (tmp_path / "in" / "a.png", tmp_path / "in" / "b.png")):
+        paired, alone = find(*inputs, roles=roles)
+        assert paired.error is None
+        assert alone.error is not None
+        assert "no file of the same name" in alone.error.reason
+    # With a single target there is no doubt.
+    (single,) = find(tmp_path / "in" / "b.png", roles=roles)
+    assert single.load().images[Role.REFERENCE].pixels[0, 0] == 1
+    slices(tmp_path / "study", 3)
+    assert not any(case.error for case in find(tmp_path / "study", roles=roles))
+    # A file that is named goes with all of them.
+    assert not any(case.error for case in find(tmp_path / "in", roles={Role.REFERENCE: tmp_path / "normal" / "a.png"}))
+    (tmp_path / "m.csv").write_text("target,mask\nin/b.png,normal\n")
+    (by_row,) = find(tmp_path / "m.csv")
+    assert by_row.error is None
+    (tmp_path / "m.csv").write_text("target\nin/a.png\nin/b.png\n")
+    assert [case.error is None for case in find(tmp_path / "m.csv", roles=roles)] == [True, False]
+
+
 def test_roles_frame_by_frame(tmp_path: Path) -> None:
     np.save(tmp_path / "t.npy", np.zeros((3, 4, 5), np.uint8))
     np.save(tmp_path / "r.npy", np.arange(60, dtype=np.uint8).reshape(3, 4, 5))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
 from scrutiq.core import FrozenDict, InputError, Role, Source, UsageError
@@ -35,7 +36,7 @@ def find_cases(
     roles : mapping of Role to path, optional
         Images beside the targets. A file goes with every target: frame by frame where both have as many, else it must
         hold one image. In a folder, the file with the target's relative path (the ending may differ) goes with it,
-        else the only one with its name.
+        else the only one with its name; where there is one target (a file, a series), also the folder's only image.
 
     Returns
     -------
@@ -78,7 +79,11 @@ class Found:
             if is_manifest(path):
                 yield from self._manifest(path)
                 continue
-            for unit in self._scanner.units(path):
+            units = self._scanner.units(path)
+            first = list(islice(units, 2))
+            for partners in self._roles.values():
+                partners.one_target = len(inputs) == len(first) == 1
+            for unit in chain(first, units):
                 name = self._name(unit.path, str(_absolute(unit.ref)))
                 if name is not None:
                     yield from self._cases_of(unit, name, self._given, self._roles)
@@ -103,7 +108,7 @@ class Found:
             roles: dict[Role, _Partners] = dict(self._roles)
             for role, path in row.paths.items():
                 if role is not Role.TARGET:
-                    roles[role] = _Partners(role, manifest.parent / path)
+                    roles[role] = _Partners(role, manifest.parent / path, one_target=True)
             unit = _only(self._scanner, manifest.parent / row.paths[Role.TARGET], source.path or "")
         except UsageError as error:
             self._taken.add(name)
@@ -161,11 +166,15 @@ class Found:
 
 
 class _Partners:
-    """The images of one role: which of them goes with which target."""
+    """The images of one role: which of them goes with which target.
 
-    def __init__(self, role: Role, path: Path) -> None:
+    ``one_target`` says that there is no other target, so that the only image of a folder is meant for it.
+    """
+
+    def __init__(self, role: Role, path: Path, one_target: bool = False) -> None:
         if role is Role.TARGET:
             raise UsageError("the target is the INPUT itself; a role is one of reference, mask, contrast, other.")
+        self.one_target = one_target
         self._role = role
         self._folder = path.is_dir()
         if not path.exists():
@@ -196,7 +205,9 @@ class _Partners:
         if self._folder:
             key = _key(target.path)
             same = self._by_name.get(PurePosixPath(key).name, [])
-            unit = self._by_path.get(key) or (same[0] if len(same) == 1 else self._only)
+            unit = self._by_path.get(key) or (same[0] if len(same) == 1 else None)
+            if unit is None and self.one_target:
+                unit = self._only
         if unit is None:
             raise InputError(f"no file of the same name is in the folder for the role '{self._role}'.", str(target.ref))
         if unit.error is not None:
