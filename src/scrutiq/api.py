@@ -188,7 +188,7 @@ def assess(
     beside = _roles(roles or {})
     # A hash, since a path can identify a patient.
     options = salted_hash(repr((given, sorted((role, path.absolute()) for role, path in beside.items()))))
-    batch = Batch(assessor or default_assessor(), chosen, options)
+    batch = Batch(assessor or default_assessor(), chosen, options, _parameters(given, beside))
     cases, skipped = _cases(_several(inputs), given, beside)
     total = len(cases)
     done = run(
@@ -240,6 +240,20 @@ def compare(
 
 def _rubric(one: str | os.PathLike[str] | Rubric) -> Rubric:
     return one if isinstance(one, Rubric) else rubrics.load(one)
+
+
+def _parameters(given: Given, roles: Mapping[Role, Path]) -> FrozenDict[str, str | int | float | bool | None]:
+    """Return the options in force for the provenance: of the roles that they were given, not their paths."""
+    said: dict[str, str | int | float | bool | None] = {}
+    if given.modality is not None:
+        said["modality"] = given.modality.value
+    if given.window is not None:
+        said["window"] = f"{given.window.center:g},{given.window.width:g}"
+    if given.spacing is not None:
+        said["spacing_mm"] = f"{given.spacing[0]:g},{given.spacing[1]:g}"
+    if roles:
+        said["roles"] = ",".join(sorted(roles))
+    return FrozenDict(said)
 
 
 def _rubrics(given: Sequence[str | os.PathLike[str] | Rubric]) -> tuple[Rubric, ...]:

@@ -76,3 +76,15 @@ def test_an_unjudged_image_cannot_be_compared() -> None:
     found = compare(judged(3), nothing, LDCT)
     assert found.better is None
     assert "B: The image is constant." in found.sentences[0].text
+
+
+def test_clear_is_a_matter_of_quality_not_of_score() -> None:
+    study = rubrics.load("ct-denoising")
+
+    def noise(score: float, interval: tuple[float, float]) -> Assessment:
+        judgements = {"noise": study.judge("noise", score, interval=interval)}
+        return judged(1).model_copy(update={"judgements": judgements, "rubric": study.name})
+
+    # On both sides of the ideal of 7 the scores are apart, the qualities are not.
+    assert not compare(noise(4.6, (3, 6.4)), noise(9, (7, 11)), study).dimensions["noise"].clear
+    assert compare(noise(2, (1, 2.5)), noise(7, (6, 8)), study).dimensions["noise"].clear

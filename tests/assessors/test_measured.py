@@ -15,6 +15,7 @@ from scrutiq.assessors import default_rubric, open_assessor, why_not
 from scrutiq.assessors.measured.assessor import REGION, worst_square
 from scrutiq.core import Assessment, Assessor, Case, Image, Modality, Role, Severity, UsageError, Window
 from scrutiq.imaging import find_cases, read
+from scrutiq.metrics import measure
 
 DEMO = Path(__file__).parents[2] / "demo"
 MEASURED = open_assessor("measured:")
@@ -181,3 +182,56 @@ def test_absence_of_artefacts_is_never_claimed(ct: Image) -> None:
     blocky = ct.pixels.copy()
     blocky[: 512 - 512 % 8] = blocky.reshape(64, 8, 64, 8).mean((1, 3)).repeat(8, 0).repeat(8, 1)
     assert judge(ct.replace(pixels=blocky), "medq").judgements["artefacts"].level == "severe"
+
+
+@pytest.mark.parametrize("rubric", rubrics.names())
+def test_no_window_changes_a_judgement(ct: Image, rubric: str) -> None:
+    raster = read(DEMO / "reader-study/mtd.png", modality="CT", frame=0)
+    for image in (ct, raster):
+        shown = [judge(image.replace(voi=voi), rubric) for voi in (None, Window(center=40, width=80))]
+        assert shown[0].judgements == shown[1].judgements
+
+
+def test_a_reference_on_another_scale_is_left_alone() -> None:
+    raster = read(DEMO / "reader-study/mtd.png", modality="CT", frame=0)
+    other = raster.replace(pixels=raster.pixels * 257, data_range=(0, 65535))
+    alone, beside = judge(raster, "ct-denoising"), judge(raster, "ct-denoising", reference=other)
+    assert beside.judgements == alone.judgements
+    assert "psnr" not in beside.measurements
+
+
+def test_metrics_with_a_reference_stand_in_the_report(ct: Image) -> None:
+    noisy = read(DEMO / "reader-study/ldct.png", modality="CT", frame=0)
+    normal = read(DEMO / "reader-study/ndct.png", modality="CT", frame=0)
+    measured = judge(noisy, "ct-denoising", reference=normal).measurements
+    assert 10 < measured["psnr"].value < 40
+    assert 0 < measured["ssim"].value < 1
+
+
+def test_over_smoothing_is_no_excellence(ct: Image, rng: np.random.Generator) -> None:
+    smooth = np.where(ct.pixels > -300, 40, -1000) + rng.normal(0, 1, ct.shape)
+    result = judge(ct.replace(pixels=smooth), "ldct")
+    assert result.judgements["overall"].score < 2  # type: ignore[operator]
+    low, high = result.judgements["overall"].interval  # type: ignore[misc]
+    assert high - low >= 1
+
+
+def test_over_smoothing_is_located_where_it_is(rng: np.random.Generator) -> None:
+    sigma = np.where(np.arange(256) < 128, 1.0, 20.0)
+    image = Image(pixels=40 + sigma * rng.standard_normal((256, 256)), modality="CT", unit="HU", spacing=(0.7, 0.7))
+    finding = next(f for f in judge(image, "medq").findings if f.degradation == "ct.over_smoothing")
+    assert finding.severity is Severity.SEVERE
+    assert finding.region is not None
+    assert finding.region[3] <= 160
+
+
+def test_a_number_in_the_report_is_never_equal_to_its_bound(ct: Image) -> None:
+    result = judge(ct.replace(pixels=ct.pixels * (30.02 / 7.92)), "ldct")
+    assert "of 30 HU is above 30 HU" not in result.text
+
+
+def test_brightness_is_as_it_is_seen(rng: np.random.Generator) -> None:
+    dark = Image(pixels=20 + 5 * rng.standard_normal((128, 128)), modality="fundus", data_range=(0, 255))
+    turned = dark.replace(pixels=255 - dark.pixels, inverted=True)
+    for name in ("exposure", "clipped_bright", "clipped_dark"):
+        assert measure(turned)[name].value == pytest.approx(measure(dark)[name].value)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from multiprocessing import get_context, parent_process
@@ -23,6 +23,12 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from scrutiq.assessors.choose import default_rubric, open_assessor
 from scrutiq.core import Assessment, Assessor, Case, InputError, Modality, Provenance, Rubric, Source, UsageError
 from scrutiq.core.assessment import without_path
+from scrutiq.core.noun import FrozenDict
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Batch", "Loadable", "run"]
 
@@ -68,11 +74,15 @@ class Batch:
         Empty: the rubric follows from each case (`default_rubric`).
     options : str
         Whatever else changes the result (modality, window, roles, ...), as text; only compared on resume.
+    parameters : mapping
+        The options in force, as the provenance of every assessment records them; nothing that could identify a
+        patient.
     """
 
     assessor: str
     rubrics: tuple[Rubric, ...] = ()
     options: str = ""
+    parameters: FrozenDict[str, str | int | float | bool | None] = field(default_factory=FrozenDict)
 
     @property
     def fingerprint(self) -> str:
@@ -111,9 +121,12 @@ class _Journal:
                 )
             for line in file:
                 entry = _entry(line)
-                if entry is None or "stamp" not in entry or self.stamps.get(entry["case"]) != entry["stamp"]:
-                    continue
-                found = tuple(Assessment.model_validate(one) for one in entry["assessments"])
+                try:
+                    if entry is None or self.stamps[entry["case"]] != entry["stamp"]:
+                        continue
+                    found = tuple(Assessment.model_validate(one) for one in entry["assessments"])
+                except (KeyError, TypeError, ValueError):
+                    continue  # not as it was written: judged again
                 if all(one.status != "failed" for one in found):
                     done[entry["case"]] = found
         return done
@@ -186,6 +199,36 @@ def run(
     if jobs < 1:
         raise UsageError(f"--jobs is at least 1, not {jobs}.")
     open_assessor(batch.assessor)  # a wrong URI is a wrong call, not a failed case
+    with _alone(None if journal is None else journal.parent):
+        return _run(cases, batch, jobs, journal, resume, progress)
+
+
+@contextmanager
+def _alone(folder: Path | None) -> Iterator[None]:
+    """Hold a folder against a second run; the lock goes with the process, however it ends."""
+    if folder is None or fcntl is None:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError("another run is writing to this --out; wait for it, or name another folder.") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _run(
+    cases: Sequence[Loadable],
+    batch: Batch,
+    jobs: int,
+    journal: Path | None,
+    resume: bool,
+    progress: Callable[[tuple[Assessment, ...]], None] | None,
+) -> list[Assessment]:
     results: dict[str, tuple[Assessment, ...]] = {}
     kept = None
     if journal is not None:
@@ -335,8 +378,9 @@ def _judge(ref: Loadable, batch: Batch) -> tuple[Assessment, ...]:
         reason = f"an internal error stopped it ({type(error).__name__}); set SCRUTIQ_DEBUG=1 to see where."
         return (_failed(ref, batch, reason, modality),)
     now = datetime.now(UTC).replace(microsecond=0)
+    made = {"time": now, "parameters": batch.parameters}
     return tuple(
-        a.model_copy(update={"source": ref.source, "provenance": a.provenance.model_copy(update={"time": now})})
+        a.model_copy(update={"source": ref.source, "provenance": a.provenance.model_copy(update=made)})
         for a in assessments
     )
 

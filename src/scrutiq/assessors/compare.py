@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scrutiq.core import Assessment, Judgement, Rubric, Sentence
+from scrutiq.core import Assessment, Dimension, Judgement, Rubric, Sentence
 from scrutiq.core.comparison import Comparison, DimensionComparison, Verdict
 from scrutiq.core.noun import FrozenDict
 from scrutiq.metrics import MEASURES
@@ -32,7 +32,7 @@ def compare(a: Assessment, b: Assessment, rubric: Rubric) -> Comparison:
         and x.quality is not None
         and y.quality is not None
     ]
-    dimensions = {name: _dimension(a.judgements[name], b.judgements[name]) for name in shared}
+    dimensions = {name: _dimension(rubric.dimension(name), a.judgements[name], b.judgements[name]) for name in shared}
     better: Verdict | None = None
     if shared:
         worst = min(_quality(a, name) for name in shared) - min(_quality(b, name) for name in shared)
@@ -58,14 +58,21 @@ def _verdict(difference: float) -> Verdict:
     return "equal" if abs(difference) < EQUAL else "a" if difference > 0 else "b"
 
 
-def _dimension(a: Judgement, b: Judgement) -> DimensionComparison:
+def _qualities(scale: Dimension, interval: tuple[float, float]) -> tuple[float, float]:
+    """Return the range of quality over an interval of scores."""
+    ends = [scale.quality(score) for score in interval]
+    if scale.ideal is not None and interval[0] <= scale.ideal <= interval[1]:
+        ends.append(1.0)
+    return min(ends), max(ends)
+
+
+def _dimension(scale: Dimension, a: Judgement, b: Judgement) -> DimensionComparison:
     assert a.quality is not None
     assert b.quality is not None
-    apart = (
-        a.interval is not None
-        and b.interval is not None
-        and (a.interval[1] < b.interval[0] or b.interval[1] < a.interval[0])
-    )
+    apart = False
+    if a.interval is not None and b.interval is not None:
+        (a_low, a_high), (b_low, b_high) = (_qualities(scale, interval) for interval in (a.interval, b.interval))
+        apart = a_high < b_low or b_high < a_low
     difference = a.quality - b.quality
     return DimensionComparison(better=_verdict(difference), difference=difference, clear=apart)
 

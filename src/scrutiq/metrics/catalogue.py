@@ -95,10 +95,16 @@ def _clipping_map(side: int) -> Callable[[Context], Map]:
     def values(context: Context) -> Map:
         low, high = context.range
         greatest = extremes(context.image.pixels)[1]
-        at_end = greatest <= low if side == 0 else greatest >= high
+        dark = (side == 0) != context.image.inverted
+        at_end = greatest <= low if dark else greatest >= high
         return np.where(context.seen, 100 * at_end.astype(np.float32), np.float32(np.nan))
 
     return values
+
+
+def _exposure(context: Context) -> float:
+    level = exposure.exposure(context.grey, context.seen, context.range)
+    return 100 - level if context.image.inverted else level  # as it is seen: MONOCHROME1 shows low values bright
 
 
 def _illumination_map(context: Context) -> Map:
@@ -292,7 +298,7 @@ _ALL = (
         source=_CLIP_SOURCE.format("lowest", "all components"),
         limits="Air that a display window shows black counts as clipped, as it is; that is no fault of the image.",
         needs=_bounded,
-        value=lambda c: c.clipped_share[0],
+        value=lambda c: c.clipped_share[1 if c.image.inverted else 0],
         map=_clipping_map(0),
     ),
     Measure(
@@ -304,7 +310,7 @@ _ALL = (
         source=_CLIP_SOURCE.format("highest", "any component"),
         limits="Saturation below the end of the format, as after a change of contrast, is seen by `plateau` only.",
         needs=_bounded,
-        value=lambda c: c.clipped_share[1],
+        value=lambda c: c.clipped_share[0 if c.image.inverted else 1],
         map=_clipping_map(1),
     ),
     Measure(
@@ -330,7 +336,7 @@ _ALL = (
             "any fault. It does not apply to CT numbers."
         ),
         needs=_exposed,
-        value=lambda c: exposure.exposure(c.grey, c.seen, c.range),
+        value=_exposure,
     ),
     Measure(
         name="illumination",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 __all__ = ["interval", "number", "score"]
 
 
 def number(value: float) -> str:
     """Write a measured value with three significant digits (integers below a million whole)."""
-    if value == 0:
-        return "0"
+    if value == 0 or not isfinite(value):
+        return f"{value:g}"
     size = abs(value)
     if size >= 1e6 or size < 1e-4:
         mantissa, exponent = f"{value:.2e}".split("e")

@@ -35,6 +35,11 @@ __all__ = ["MeasuredAssessor", "open_measured"]
 
 #: Share of the pixels that must be valid, and fewest pixels on a side, for a judgement.
 ENOUGH_VALID, SMALLEST = 0.5, 32
+#: What can change a result: the arithmetic, and the decoders.
+DISTRIBUTIONS = (
+    *("scrutiq", "numpy", "scipy", "scikit-image"),
+    *("pydicom", "python-gdcm", "pylibjpeg-openjpeg", "nibabel", "tifffile", "pillow"),
+)
 #: Side of the region that a finding points to, pixels.
 REGION = 64
 #: ``medq`` score at severities 0, 1/3, 2/3, 1, so that its levels change where the severity's words do.
@@ -126,7 +131,7 @@ class MeasuredAssessor:
 
 @cache
 def _versions() -> FrozenDict[str, str]:
-    return FrozenDict({name: metadata.version(name) for name in ("scrutiq", "numpy", "scipy", "scikit-image")})
+    return FrozenDict({name: metadata.version(name) for name in DISTRIBUTIONS})
 
 
 def _unfit(case: Case) -> str | None:
@@ -149,18 +154,19 @@ def _findings(context: Context, measured: Mapping[str, Measurement]) -> tuple[Fi
     for rule in rules(context.image.modality, measured):
         finding = rule.find(measured[rule.measurement], None)
         if finding.severity is not Severity.NONE:
-            finding = rule.find(measured[rule.measurement], _worst_region(context, rule.measurement))
+            high_is_bad = rule.clean < rule.worst
+            finding = rule.find(measured[rule.measurement], _worst_region(context, rule.measurement, high_is_bad))
         found.append(finding)
     return tuple(found)
 
 
-def _worst_region(context: Context, name: str) -> tuple[int, int, int, int] | None:
+def _worst_region(context: Context, name: str, high_is_bad: bool) -> tuple[int, int, int, int] | None:
     """Return the square in which a measurement's map is worst, or None where it has no map."""
     entry = MEASURES.get(name)
     if entry is None or entry.map is None:
         return None
     values = measure_map(context, name)
-    return worst_square(values if entry.direction != "higher is better" else -values, REGION)
+    return worst_square(values if high_is_bad else -values, REGION)
 
 
 def worst_square(values: npt.NDArray[np.float32], side: int) -> tuple[int, int, int, int] | None:
@@ -201,8 +207,8 @@ def _medq(
         worst_name = max(values, key=lambda name: values[name])
         values = {"overall": values[worst_name], **values}
         evidence["overall"] = evidence[worst_name]
-    else:
-        declined["overall"] = "Neither its noise nor its sharpness can be measured."
+    else:  # attributes alone would read as a verdict
+        return {}, dict.fromkeys(rubric.dimensions, "Neither its noise nor its sharpness can be measured."), {}
     for name, value in values.items():
         score = _medq_score(value)
         judgements[name] = rubric.judge(name, score, interval=(score - MEDQ_INTERVAL, score + MEDQ_INTERVAL))

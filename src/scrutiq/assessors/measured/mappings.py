@@ -61,10 +61,22 @@ class Term(Noun):
 
 
 class DimensionMapping(Noun):
-    """How a dimension is judged: the worst of its terms; or why it is not."""
+    """How a dimension is judged: the worst of its terms; or why it is not.
+
+    Parameters
+    ----------
+    terms : tuple of Term
+    declined : str, optional
+        Why it is never judged.
+    missing : str, optional
+        What to do where a measurement has no value.
+    basis : str, optional
+        Where the terms come from.
+    """
 
     terms: tuple[Term, ...] = ()
     declined: str | None = None
+    missing: str | None = None
     basis: str | None = None
 
     @model_validator(mode="after")
@@ -88,11 +100,12 @@ class DimensionMapping(Noun):
         for term in self.terms:
             found = next((m for m in term.measurement if m in measured), None)
             if found is None:
-                raise DeclinedError(f"The measurement {' or '.join(term.measurement)} has no value on this image.")
+                reason = f"The measurement {' or '.join(term.measurement)} has no value on this image."
+                raise DeclinedError(f"{reason} {self.missing or ''}".strip())
             value = measured[found].value
             outcomes.append((term.score(value), term.interval(value), found))
         score, interval, _ = min(outcomes, key=lambda outcome: _quality(dimension, outcome[0]))
-        return rubric.judge(name, score, interval=interval), tuple(found for _, _, found in outcomes)
+        return rubric.judge(name, score, interval=interval), tuple(dict.fromkeys(found for _, _, found in outcomes))
 
 
 def _quality(dimension: Dimension, score: float) -> float:
