@@ -13,8 +13,9 @@ from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
 from pydicom.uid import EnhancedCTImageStorage, EnhancedMRImageStorage
 
+from scrutiq import assess
 from scrutiq.core import HU, InputError, Window
-from scrutiq.imaging import dicom_stream
+from scrutiq.imaging import dicom_stream, find_cases, read
 from scrutiq.imaging.dicom import DicomFile
 from scrutiq.imaging.dicom_header import read_header
 from scrutiq.imaging.fileref import FileRef
@@ -86,6 +87,48 @@ def test_each_frame_has_its_own_values(enhanced) -> None:
         assert image.metadata["slice_thickness"] == 2
         assert image.data_range == (-10 * i, 65535 * (1 + i) - 10 * i)
     assert len({image.source.series for image in file}) == 1
+
+
+def test_frames_are_found_in_their_order_in_space(enhanced, tmp_path: Path) -> None:
+    ref, _ = enhanced
+    cases = list(find_cases([ref.path]))
+    assert [case.source.location for case in cases] == [5, 7.5, 10]
+    assert [case.source.frame for case in cases] == [2, 1, 0]
+    assert [case.id[-5:] for case in cases] == ["-0002", "-0001", "-0000"]
+    for case in cases:
+        image = case.load().target
+        assert image.source == case.source
+        assert image.metadata["kvp"] == 80 + 20 * case.source.frame
+    # A frame that is named is that of the file.
+    assert read(ref.path, frame=2).source.location == 5
+    assert read(ref.path, frame=-3).source.location == 10
+    (tmp_path / "m.csv").write_text(f"target,frame\n{ref.path.name},2\n")
+    (named,) = find_cases([tmp_path / "m.csv"])
+    assert named.load().target.metadata["kvp"] == 120
+    assert assess(ref.path, rubric="medq")[0].source.location == 5
+
+
+@pytest.mark.parametrize("change", ["same place", "not parallel", "no place", "no groups"])
+def test_frames_that_make_no_stack_keep_their_order(make_dicom, change: str) -> None:
+    groups = frame_groups(3)
+    if change == "same place":
+        groups[2].PlanePositionSequence[0].ImagePositionPatient = [0, 0, 10]
+    elif change == "not parallel":
+        groups[2].PlaneOrientationSequence = [item(ImageOrientationPatient=[1, 0, 0, 0, 0, 1])]
+    elif change == "no place":
+        del groups[2].PlanePositionSequence
+    else:
+        del groups[2]
+    ref = make_dicom(
+        np.zeros((3, 4, 5), np.uint16),
+        multiframe=True,
+        SOPClassUID=EnhancedCTImageStorage,
+        SharedFunctionalGroupsSequence=shared_groups(),
+        PerFrameFunctionalGroupsSequence=groups,
+    )
+    cases = list(find_cases([ref.path]))
+    assert [case.source.frame for case in cases] == [0, 1, 2]
+    assert [case.source.location for case in cases][:2] == [10, 7.5]
 
 
 def test_a_frame_without_its_groups_is_refused(make_dicom) -> None:

@@ -18,6 +18,7 @@ from pydicom.dataset import Dataset
 from scrutiq.core import GREY, HU, Image, InputError, Modality, Source, VoiLut, Window
 from scrutiq.imaging.dicom_header import (
     HEADER_KEYWORDS,
+    PARALLEL,
     DicomHeader,
     Vector,
     is_localizer,
@@ -130,6 +131,18 @@ class DicomFile(Frames):
         file, layout = self._kept
         with guarded(self._ref, "pixels"), self._ref.open() as stream:
             return _image(self._ref, replace(file, stream=stream), layout, index, source)
+
+    def sources(self) -> list[Source]:
+        """Return where the frames stand, from the header alone; ``frame`` is the index in the file.
+
+        In order along the normal where all frames lie in parallel planes and state distinct locations
+        (PS3.3 C.7.6.2.1.1, C.7.6.16.2.3, C.7.6.16.2.4); else in the order of the file.
+        """
+        with guarded(self._ref, "header"):
+            if self._kept is not None:
+                return _sources(self._kept[0].dataset, len(self), self._header.series)
+            with opened(self._ref, _TAGS, header_only=True) as file:
+                return _sources(file.dataset, len(self), self._header.series)
 
     def _keep(self, file: Opened, layout: Layout) -> None:
         # A header of many frames is long: it is parsed once. (A deflated file must be inflated for each frame anyway.)
@@ -341,6 +354,21 @@ def _voi(header: Dataset, data_range: tuple[float, float] | None) -> Window | Vo
         return Window.model_validate({"center": centers[0], "width": widths[0], "function": function})
     except (InputError, ValueError):
         return None
+
+
+def _sources(dataset: Dataset, count: int, series: str) -> list[Source]:
+    sources, normals = [], []
+    for index in range(count):
+        try:
+            header = frame_header(dataset, index)
+        except InputError:  # decoding this frame will say why
+            header = Dataset()
+        sources.append(Source(frame=index, series=series, location=_location(header)))
+        normals.append(read_plane(header)[1])
+    places = [round(source.location, 3) for source in sources if source.location is not None]
+    if len(set(places)) == count and np.ptp(np.array(normals, dtype=np.float64), axis=0).max() <= PARALLEL:
+        sources.sort(key=lambda source: source.location or 0.0)
+    return sources
 
 
 def _location(header: Dataset) -> float | None:

@@ -20,6 +20,7 @@ from scrutiq.imaging.privacy import salted_hash
 
 __all__ = [
     "HEADER_KEYWORDS",
+    "PARALLEL",
     "DicomHeader",
     "Vector",
     "dicomdir_members",
@@ -49,6 +50,9 @@ HEADER_KEYWORDS = (
 )
 _HEADER_TAGS = tags(HEADER_KEYWORDS)
 _GROUP_TAGS = tags(GROUPS)
+
+#: Planes whose direction cosines differ by no more than this are parallel; writers round them to a few digits.
+PARALLEL = 1e-3
 
 #: A position further from the patient's origin than this (mm) is no position.
 _FARTHEST = 1e5

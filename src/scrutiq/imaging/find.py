@@ -134,9 +134,10 @@ class Found:
             yield CaseRef(name, Source(path=unit.path), given=given, error=InputError(reason, str(unit.ref)))
             return
         count = len(unit.images)
-        for index in range(count) if frame is None else (frame,):
-            target = unit.images[index]
-            id = name if count == 1 or frame is not None else f"{name}-{index:04d}"
+        for index, target in enumerate(unit.images):
+            if frame not in (None, target.source.frame):
+                continue
+            id = name if count == 1 or frame is not None else f"{name}-{target.source.frame:04d}"
             try:
                 images = {role: partners.of(unit, index) for role, partners in roles.items()}
             except InputError as error:

@@ -81,7 +81,7 @@ def read(
         )
     if cases[0].error is not None:
         raise cases[0].error
+    if frame is not None:  # as the file counts, which may be another order than that in space
+        return CaseVolume(tuple(sorted(cases, key=lambda case: case.source.frame)))[frame]
     volume = CaseVolume(cases)
-    if frame is not None:
-        return volume[frame]
     return volume[0] if len(volume) == 1 else volume

@@ -223,18 +223,20 @@ class Scanner:
             yield _failed(entry, error)
             return
         images = (
-            ImageRef(kind, entry.ref, frame, source.model_copy(update={"path": entry.path}), sidecar)
-            for frame, source in enumerate(known)
+            ImageRef(kind, entry.ref, source.frame, source.model_copy(update={"path": entry.path}), sidecar)
+            for source in known
         )
         yield Unit(entry.path, entry.ref, tuple(images), (entry.path,))
 
     def _sources(self, entry: _Entry, kind: Kind, header: DicomHeader | None) -> list[Source]:
         if kind is Kind.RASTER:  # one image: nothing to open before it is read
             return [Source()]
-        frames = open_frames(kind, entry.ref)
         if header is not None:
+            from scrutiq.imaging.dicom import DicomFile
+
             series = _stack(entry, header)
-            return [Source(frame=frame, series=series) for frame in range(len(frames))]
+            return [source.model_copy(update={"series": series}) for source in DicomFile(entry.ref).sources()]
+        frames = open_frames(kind, entry.ref)
         return [frames.source(frame) for frame in range(len(frames))]
 
     def _series(self, group: Sequence[tuple[_Entry, DicomHeader]]) -> Iterator[Unit]:
