@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import nibabel
@@ -13,6 +14,7 @@ import pytest
 
 from scrutiq.core import GREY, InputError, Modality
 from scrutiq.imaging import FileRef
+from scrutiq.imaging.gzipped import GzipReader
 from scrutiq.imaging.nifti import NiftiFile
 
 #: A slice in R, A, S order as a radiologist sees it: transposed, both axes turned round.
@@ -148,23 +150,30 @@ def test_it_pickles_without_pixels_and_reads_backwards(tmp_path: Path, rng: np.r
         assert np.array_equal(copy[index].pixels, forward[index])
 
 
-def test_a_packed_volume_is_unpacked_once_and_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path / "a.nii.gz", np.zeros((64, 64, 400), np.float32), np.diag([1, 1, 2, 1]))
-    read: list[int] = []
-    plain = gzip.GzipFile.read
+@pytest.mark.parametrize("step", [2, -2])
+def test_a_packed_volume_is_unpacked_once_and_never_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    data = np.zeros((256, 256, 200), np.int16) + np.arange(200, dtype=np.int16)  # 26 MB
+    path = write(tmp_path / "a.nii.gz", data, np.diag([1, 1, step, 1]))
+    unpacked: list[int] = []
+    plain = GzipReader._inflate
 
-    def counting(self: gzip.GzipFile, size: int = -1) -> bytes:
-        data = plain(self, size)
-        read.append(len(data))
+    def counting(self: GzipReader, limit: int) -> bytes:
+        data = plain(self, limit)
+        unpacked.append(len(data))
         return data
 
-    monkeypatch.setattr(gzip.GzipFile, "read", counting)
+    monkeypatch.setattr(GzipReader, "_inflate", counting)
     found = volume(path)
-    read.clear()
-    for index in range(len(found)):
-        found.image(index)
-    assert max(read) == 64 * 64 * 4
-    assert sum(read) == 64 * 64 * 4 * 400
+    tracemalloc.start()
+    seen = [found.image(index).pixels[0, 0] for index in range(len(found))]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seen == list(range(200) if step > 0 else reversed(range(200)))
+    # Backwards: once to the end, and then each slice from the place before it, at most 1 MB (8 slices) away.
+    assert sum(unpacked) <= data.nbytes * (1.01 if step > 0 else 8)
+    assert peak < 8e6
 
 
 def test_claims_beyond_the_file_are_refused_at_once(tmp_path: Path) -> None:

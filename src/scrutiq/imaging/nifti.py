@@ -21,6 +21,7 @@ from scrutiq.core import GREY, Image, InputError, Source, Window
 from scrutiq.imaging.decoding import as_float32, decoding, integer_range, series_of
 from scrutiq.imaging.fileref import FileRef
 from scrutiq.imaging.frames import Frames
+from scrutiq.imaging.gzipped import GzipReader
 from scrutiq.imaging.limits import MAX_FRAMES, MAX_VOLUME_BYTES, check_pixels
 
 __all__ = ["NiftiFile", "is_nifti"]
@@ -65,7 +66,7 @@ class NiftiFile(Frames):
 
     def __init__(self, ref: FileRef) -> None:
         self.ref = ref
-        self._stream: IO[bytes] | gzip.GzipFile | None = None
+        self._stream: IO[bytes] | GzipReader | None = None
         self._kept: tuple[int, npt.NDArray[Any]] | None = None
         with decoding(ref, _DAMAGED):
             with ref.open(sequential=True) as stream:
@@ -212,10 +213,10 @@ class NiftiFile(Frames):
         self._step = length
 
     def _check_size(self) -> None:
-        needed = self._offset + math.prod(self._shape) * self._volumes * self._dtype.itemsize
+        self._end = self._offset + math.prod(self._shape) * self._volumes * self._dtype.itemsize
         held = self.ref.size
         # What a gzip file unpacks to is not known before it is read, but there is a bound.
-        if (held * _TIGHTEST if self._packed else held) < needed:
+        if (held * _TIGHTEST if self._packed else held) < self._end:
             raise InputError("the header claims more voxels than the file can hold; save or transfer the file again.")
 
     def _slice(self, volume: int, position: int) -> npt.NDArray[Any]:
@@ -238,7 +239,7 @@ class NiftiFile(Frames):
         """Read ``count`` voxels. The stream stays open, so that slices read in order are unpacked once."""
         if self._stream is None:
             file = self.ref.open()
-            self._stream = gzip.GzipFile(fileobj=file) if self._packed else file
+            self._stream = GzipReader(file, self._end) if self._packed else file
         stream = self._stream
         try:
             stream.seek(start)
