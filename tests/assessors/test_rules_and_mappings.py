@@ -17,7 +17,7 @@ from scrutiq.core import Measurement, Modality, Rubric, Severity
 from scrutiq.metrics import MEASURES
 
 RULES = tuple({id(rule): rule for modality in Modality for rule in rules(modality)}.values())
-DERIVED = {"noise_percent", "noise_display", "noise_ratio"}
+DERIVED = {"noise_percent", "noise_of_signal", "noise_display", "noise_ratio"}
 MAPPED = [rubric for rubric in rubrics.shipped() if mapped(rubric) is not None]
 TERMS = [
     pytest.param(rubric, name, term, id=f"{rubric.name}-{name}-{term.measurement[0]}")

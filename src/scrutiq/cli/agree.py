@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scrutiq import api
 from scrutiq.cli.app import TextFormat
-from scrutiq.cli.output import emit, stdout, table
+from scrutiq.cli.output import emit, plain, stdout, table
 
 __all__ = ["run"]
 
@@ -32,7 +32,11 @@ def run(
     with stdout() as out:
         for name, one in found.items():
             clusters = f" in {one.n_clusters} clusters" if one.n_clusters not in (None, one.n) else ""
-            out.print(f"{name}: {one.n} pairs{clusters}, {one.unmatched} ids without a partner")
+            missing = f", {one.missing} without a number" if one.missing else ""
+            out.print(f"{name}: {one.n} pairs{clusters}{missing}, {one.unmatched} ids without a partner")
+            if alone := [*one.unmatched_pred, *one.unmatched_truth]:
+                more = f" and {len(alone) - 5} more" if len(alone) > 5 else ""
+                out.print(f"  without a partner: {plain(', '.join(alone[:5]))}{more}")
             shown = table("", "value", "95 % interval")
             for label in ("plcc", "plcc_logistic", "srocc", "krocc", "overall", "rmse", "mae"):
                 value, interval = getattr(one, label), one.ci.get(label)

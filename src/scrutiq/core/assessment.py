@@ -38,7 +38,8 @@ class Judgement(Noun):
     quality : float or None
         In [0, 1], higher is better, whatever the rubric's direction.
     interval : tuple of float, optional
-        95 % interval of ``score``; it contains ``score``.
+        Interval of ``score``, which it contains: 95 % where the assessor was fitted to readers, else the tolerance
+        that the assessor documents, as a note of the assessment says.
     level : str or None
         The level in words.
     probabilities : mapping of str to float, optional

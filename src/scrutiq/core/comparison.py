@@ -23,7 +23,7 @@ class DimensionComparison(Noun):
     difference : float
         Quality of A minus quality of B, in [-1, 1].
     clear : bool
-        Whether the two 95 % intervals are apart.
+        Whether the two intervals are apart.
     """
 
     better: Verdict

@@ -147,7 +147,8 @@ _NOISE_SOURCE = (
     "by its expectation for white noise (chi-square distribution of the sample variance)."
 )
 _NOISE_LIMITS = (
-    "It needs somewhere flat: fine texture that fills the image counts as noise. Little noise is not quality: an "
+    "It needs somewhere flat, 15 pixels wide: in a chest slice, or where fine texture fills the image, structure "
+    "counts as noise and it reads too high; correlated noise it reads up to a fifth too low. Little noise is not quality: an "
     "over-smoothed image has little noise too. Values in grey levels do not compare between windows or scanners."
 )
 _NPS_SOURCE = (

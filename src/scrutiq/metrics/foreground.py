@@ -21,6 +21,7 @@ from scrutiq.core import Image, Modality
 __all__ = [
     "AIR_TO_TISSUE_HU",
     "END_MARGIN",
+    "TISSUE_TO_BONE_HU",
     "clipped",
     "extremes",
     "field_of_view",
@@ -34,6 +35,8 @@ Grey = npt.NDArray[np.float32]
 
 #: CT numbers above this are tissue: between lung (about -800) and fat (about -100).
 AIR_TO_TISSUE_HU = -300.0
+#: Above this, HU, is bone, metal or dense contrast medium, whose texture is no noise.
+TISSUE_TO_BONE_HU = 300.0
 #: Share of the variance that lies between two classes, above which they count as two. Otsu splits anything: a single
 #: normal distribution with 0.64 of its variance between the halves.
 _SEPARATE = 0.7
@@ -88,7 +91,8 @@ def field_of_view(image: Image) -> Bool:
 def foreground(image: Image, field: Bool | None = None) -> Bool:
     """Return where tissue is imaged with values that were not cut off.
 
-    * On the Hounsfield scale: the largest connected region above `AIR_TO_TISSUE_HU`.
+    * On the Hounsfield scale: the largest connected region above `AIR_TO_TISSUE_HU`, without what lies above
+      `TISSUE_TO_BONE_HU`.
     * Colour: the field of view, farther than `END_MARGIN` from both ends of the data range in luma.
     * MR: brighter than Otsu's threshold.
     * Grey of 8 bits, which are display values: farther than `END_MARGIN` from both ends of the data range.
@@ -123,7 +127,7 @@ def foreground(image: Image, field: Bool | None = None) -> Bool:
     if not mask.any():
         return mask
     if image.is_calibrated:
-        mask = _largest((mean > AIR_TO_TISSUE_HU) & mask)
+        mask = _largest((mean > AIR_TO_TISSUE_HU) & mask) & (mean < TISSUE_TO_BONE_HU)
     elif not image.is_colour and image.modality not in (Modality.XA, Modality.DX):
         # Means next to a value that was cut off, or filled in, belong to neither class.
         inner = _erode(mask)

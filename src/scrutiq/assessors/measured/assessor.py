@@ -90,11 +90,11 @@ class MeasuredAssessor:
         if reason is None and rubric.name == "medq" and "overall" in rubric.dimensions:
             judgements, declined, evidence = _medq(rubric, findings)
         elif reason is None and mapped(rubric) is not None:
-            judgements, declined, evidence = judge(rubric, measured)
+            judgements, declined, evidence = judge(rubric, measured, why_not_measured(context))
         elif reason is None:
             reason = f"measured: has no mapping from measurements to the rubric {rubric.name}."
         if reason is None and not judgements:
-            reason = _because(declined, context)
+            reason = " ".join(list(dict.fromkeys(declined.values()))[:2])
         sentences = (
             writing.write(case, rubric, judgements, evidence, findings, measured, declined) if not reason else []
         )
@@ -217,10 +217,3 @@ def _medq(
 
 def _medq_score(severity: float) -> float:
     return float(np.interp(severity, [s for s, _ in MEDQ], [score for _, score in MEDQ]))
-
-
-def _because(declined: Mapping[str, str], context: Context) -> str:
-    """Return one reason for an assessment in which every dimension was declined."""
-    reasons = list(dict.fromkeys(declined.values()))
-    why = why_not_measured(context, ["noise_hu" if context.image.is_calibrated else "noise"])
-    return " ".join([*reasons[:2], *list(why.values())[:1]])

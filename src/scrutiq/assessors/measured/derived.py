@@ -29,8 +29,10 @@ def derive(case: Case, context: Context) -> dict[str, Measurement]:
 
     ``noise_percent``
         Noise as a percentage of the range of the tissue, from the 1st to the 99th percentile of the foreground: the
-        one noise that can be compared between uncalibrated images. Not for CT, where ``noise_hu`` or the display's
-        width serves, nor for MR with a side below 160 pixels, where every window holds anatomy.
+        one noise that can be compared between uncalibrated images. Not for CT and MR.
+    ``noise_of_signal``
+        MR: noise as a percentage of the median signal of the foreground, counted from zero: 100 over the
+        signal-to-noise ratio. Not with a side below 160 pixels, where every window holds anatomy.
     ``noise_display``
         CT as an 8-bit raster, which was windowed before it was stored: noise as a percentage of its range.
     ``noise_ratio``
@@ -43,6 +45,11 @@ def derive(case: Case, context: Context) -> dict[str, Measurement]:
     found = _against(image, case.reference)
     level = next((m for m in measure(context, ["noise_hu", "noise"]).values()), None)
     if level is None or (image.modality is Modality.MR and min(image.shape) < SMALLEST_MR):
+        return found
+    if image.modality is Modality.MR:
+        signal = float(np.median(context.grey[context.foreground]))
+        if signal > 0:
+            found["noise_of_signal"] = Measurement(value=100 * level.value / signal, unit="%")
         return found
     if image.modality is not Modality.CT:
         values = context.grey[context.foreground]

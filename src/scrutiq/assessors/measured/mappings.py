@@ -6,6 +6,7 @@ from collections.abc import Mapping as Dict
 from functools import cache
 from importlib import resources
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import yaml
@@ -85,7 +86,9 @@ class DimensionMapping(Noun):
             raise ValueError("a dimension has terms, or a reason why it is declined")
         return self
 
-    def judge(self, rubric: Rubric, name: str, measured: Dict[str, Measurement]) -> tuple[Judgement, tuple[str, ...]]:
+    def judge(
+        self, rubric: Rubric, name: str, measured: Dict[str, Measurement], absent: Dict[str, str]
+    ) -> tuple[Judgement, tuple[str, ...]]:
         """Return the judgement, and the names of the measurements it rests on.
 
         Raises
@@ -100,8 +103,9 @@ class DimensionMapping(Noun):
         for term in self.terms:
             found = next((m for m in term.measurement if m in measured), None)
             if found is None:
-                reason = f"The measurement {' or '.join(term.measurement)} has no value on this image."
-                raise DeclinedError(f"{reason} {self.missing or ''}".strip())
+                reasons = [absent[m] for m in term.measurement if m in absent] or ["It has no value on this image."]
+                said = f"{' or '.join(term.measurement)} is needed: {' '.join(reasons)} {self.missing or ''}"
+                raise DeclinedError(said.strip())
             value = measured[found].value
             outcomes.append((term.score(value), term.interval(value), found))
         score, interval, _ = min(outcomes, key=lambda outcome: _quality(dimension, outcome[0]))
@@ -133,9 +137,16 @@ def mapped(rubric: Rubric) -> FrozenDict[str, DimensionMapping] | None:
 
 
 def judge(
-    rubric: Rubric, measured: Dict[str, Measurement]
+    rubric: Rubric, measured: Dict[str, Measurement], absent: Dict[str, str] = MappingProxyType({})
 ) -> tuple[dict[str, Judgement], dict[str, str], dict[str, tuple[str, ...]]]:
     """Judge every dimension of a rubric that has mappings.
+
+    Parameters
+    ----------
+    rubric : Rubric
+    measured : mapping of str to Measurement
+    absent : mapping of str to str
+        Why other measurements have no value.
 
     Returns
     -------
@@ -147,7 +158,7 @@ def judge(
     evidence: dict[str, tuple[str, ...]] = {}
     for name, mapping in (mapped(rubric) or {}).items():
         try:
-            judgements[name], evidence[name] = mapping.judge(rubric, name, measured)
+            judgements[name], evidence[name] = mapping.judge(rubric, name, measured, absent)
         except DeclinedError as reason:
             declined[name] = str(reason)
     return judgements, declined, evidence

@@ -58,6 +58,8 @@ def notes(case: Case, rubric: Rubric, judgements: Mapping[str, Judgement]) -> li
         return []
     found = []
     image = case.target
+    if image.metadata.get("lossy") is True:
+        found.append("The file says that it was compressed with loss: noise and texture are not as they were acquired.")
     if rubric.name == "ct-denoising":
         found.append(
             "The noise mapping was fitted to the blind reader study itself (12 denoisers, 3 readers, head and abdomen)."
@@ -96,9 +98,7 @@ def _judged(
     title = rubric.dimension(name).title
     low, high = rubric.dimension(name).range
     span = (
-        ""
-        if judgement.interval is None
-        else f", 95 % interval {judgement.interval[0]:.1f} to {judgement.interval[1]:.1f}"
+        "" if judgement.interval is None else f", interval {judgement.interval[0]:.1f} to {judgement.interval[1]:.1f}"
     )
     because = _list([f"{_plain(m)} {_number(measured[m].value)}{_unit(measured[m].unit)}" for m in evidence])
     text = (
