@@ -148,8 +148,9 @@ _NOISE_SOURCE = (
 )
 _NOISE_LIMITS = (
     "It needs somewhere flat, 15 pixels wide: in a chest slice, or where fine texture fills the image, structure "
-    "counts as noise and it reads too high; correlated noise it reads up to a fifth too low. Little noise is not quality: an "
-    "over-smoothed image has little noise too. Values in grey levels do not compare between windows or scanners."
+    "counts as noise and it reads too high; correlated noise it reads up to a fifth too low. Little noise is not "
+    "quality: an over-smoothed image has little noise too. Values in grey levels do not compare between windows or "
+    "scanners."
 )
 _NPS_SOURCE = (
     "Noise power spectrum of the flattest 32 x 32 regions of the foreground, half overlapping, without their quadratic "
