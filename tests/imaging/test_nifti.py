@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from scrutiq.core import GREY, InputError, Modality
-from scrutiq.imaging import FileRef
+from scrutiq.imaging import FileRef, find_cases
 from scrutiq.imaging.gzipped import GzipReader
 from scrutiq.imaging.nifti import NiftiFile
 
@@ -184,6 +184,14 @@ def test_claims_beyond_the_file_are_refused_at_once(tmp_path: Path) -> None:
         path.write_bytes(gzip.compress(bytes(content)) if ending == ".nii.gz" else bytes(content))
         with pytest.raises(InputError, match="more voxels than the file can hold"):
             volume(path)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 4000, 10), (7, 9, 50, 50), (8, 8, 1000, 101)])
+def test_more_images_than_any_volume_has_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = write(tmp_path / "a.nii.gz", np.zeros(shape, np.uint8))
+    (case,) = find_cases([path])
+    assert case.error is not None
+    assert f"{int(np.prod(shape[2:])):,} images" in case.error.reason
 
 
 def test_two_file_nifti_is_refused(tmp_path: Path) -> None:

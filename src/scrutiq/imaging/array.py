@@ -13,7 +13,7 @@ from scrutiq.core import GREY, Image, InputError, Modality, Source
 from scrutiq.imaging.decoding import as_float32, decoding, integer_range, series_of
 from scrutiq.imaging.fileref import FileRef
 from scrutiq.imaging.frames import Frames
-from scrutiq.imaging.limits import MAX_FRAMES, check_pixels
+from scrutiq.imaging.limits import check_frames, check_pixels
 from scrutiq.imaging.options import Given
 
 __all__ = ["ArrayFile", "ArrayFrames", "from_array"]
@@ -176,8 +176,9 @@ def _layout(shape: tuple[int, ...]) -> tuple[bool, tuple[int, ...]]:
     volume = len(images) == 3
     count = images[0] if volume else 1
     check_pixels(images[-2], images[-1])
-    if not 1 <= count <= MAX_FRAMES:
-        raise InputError("the array holds no images, or more than any volume has.")
+    if count < 1:
+        raise InputError("the array holds no images.")
+    check_frames(count, images[-2], images[-1])
     return volume, (count, *images[-2:], *channels)
 
 

@@ -21,7 +21,7 @@ from pydicom.uid import UID
 from scrutiq.core import InputError
 from scrutiq.imaging.codec_process import decode_apart
 from scrutiq.imaging.dicom_stream import Opened
-from scrutiq.imaging.limits import MAX_FRAMES, check_pixels
+from scrutiq.imaging.limits import MAX_FRAMES, check_frames, check_pixels
 
 __all__ = ["PIXEL_KEYWORDS", "Layout", "decode", "frame_count", "integer", "number", "numbers", "read_layout", "text"]
 
@@ -267,6 +267,7 @@ def read_layout(opened: Opened) -> Layout:
         options |= _check_fragments(opened, rows * columns, frames)
     else:
         _check_native(opened, rows * columns * samples * allocated, frames, photometric)
+    check_frames(frames, rows, columns)
     return Layout(
         rows, columns, frames, samples, photometric, stored, signed, floating, shift, syntax, element.offset, options
     )

@@ -22,7 +22,7 @@ from scrutiq.imaging.decoding import as_float32, decoding, integer_range, series
 from scrutiq.imaging.fileref import FileRef
 from scrutiq.imaging.frames import Frames
 from scrutiq.imaging.gzipped import GzipReader
-from scrutiq.imaging.limits import MAX_FRAMES, MAX_VOLUME_BYTES, check_pixels
+from scrutiq.imaging.limits import MAX_VOLUME_BYTES, check_frames, check_pixels
 
 __all__ = ["NiftiFile", "is_nifti"]
 
@@ -200,8 +200,7 @@ class NiftiFile(Frames):
         self._reversed = signs[self._axis] < 0
         self._slices = self._shape[self._axis]
         check_pixels(self._shape[rows], self._shape[columns])
-        if self._slices * self._volumes > MAX_FRAMES:
-            raise InputError("the header claims more slices than any volume has; the file is damaged.")
+        check_frames(self._slices * self._volumes, self._shape[rows], self._shape[columns])
         spacing = (zooms[rows], zooms[columns])
         self._spacing = spacing if all(math.isfinite(z) and z > 0 for z in spacing) else None
         direction = affine[:3, self._axis]
