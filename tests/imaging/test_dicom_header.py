@@ -82,6 +82,8 @@ PLANE = [1, 0, 0, 0, 1, 0]
     [
         ({"InstanceNumber": 9, "ImagePositionPatient": [0, 0, 9]}, True),
         ({"ImageOrientationPatient": [1, 0, 0, 0, 1, 0.00001]}, True),
+        ({"ImageOrientationPatient": [1, 0.0006, 0, -0.0006, 1, 0]}, True),
+        ({"ImageOrientationPatient": [1, 0.0012, 0, -0.0012, 1, 0]}, False),
         ({"SeriesInstanceUID": "1.2.3.5"}, False),
         ({"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}, False),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, False),
@@ -92,7 +94,7 @@ def test_what_belongs_together(make_dicom, elements: dict[str, object], together
     first = read_header(make_dicom(name="1.dcm", ImageOrientationPatient=PLANE, ImageType=["ORIGINAL", "PRIMARY"]))
     fields = {"ImageOrientationPatient": PLANE, "ImageType": ["ORIGINAL", "PRIMARY"], **elements}
     second = read_header(make_dicom(name="2.dcm", **fields))
-    assert (first.series == second.series) is together
+    assert first.stacks_with(second) is second.stacks_with(first) is together
     assert "1.2.3" not in first.series
 
 

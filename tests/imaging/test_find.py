@@ -143,6 +143,18 @@ def test_series_are_told_apart(tmp_path: Path) -> None:
     assert all(groups.count(group) == 2 for group in groups)
 
 
+def test_rounding_of_the_orientation_splits_no_series(tmp_path: Path) -> None:
+    # Both sides of 0.0005, where the third decimal changes.
+    tilts = [0.000496, 0.000504, 0.000499, 0.000501]
+    for index, path in enumerate(slices(tmp_path, 4)):
+        dataset = pydicom.dcmread(path)
+        dataset.ImageOrientationPatient = [1, tilts[index], 0, -tilts[index], 1, 0]
+        dataset.save_as(path)
+    cases = find(tmp_path)
+    assert len({case.source.series for case in cases}) == 1
+    assert [case.source.frame for case in cases] == [0, 1, 2, 3]
+
+
 def test_a_multi_frame_file_is_one_series(tmp_path: Path) -> None:
     shutil.copy(TEST_FILES / "examples_ybr_color.dcm", tmp_path / "cine.dcm")
     cases = find(tmp_path)

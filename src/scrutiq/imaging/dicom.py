@@ -159,7 +159,7 @@ class DicomSeries(Frames):
     Parameters
     ----------
     headers : sequence of DicomHeader
-        Of single-frame files with one and the same ``series``.
+        Of single-frame files of one stack: see `DicomHeader.stacks_with`.
     paths : sequence of str, optional
         What ``Image.source.path`` shall say, one for each header.
 
@@ -171,7 +171,7 @@ class DicomSeries(Frames):
     """
 
     def __init__(self, headers: Sequence[DicomHeader], paths: Sequence[str] | None = None) -> None:
-        if len({header.series for header in headers}) != 1:
+        if not headers or not all(header.stacks_with(headers[0]) for header in headers):
             raise ValueError("a series is made of the headers of one series")
         if any(header.frames != 1 for header in headers):
             raise ValueError("a multi-frame file is a series of its own: DicomFile")

@@ -90,13 +90,15 @@ class DicomHeader:
     rows, columns, frames : int
         As the header claims; zero where it says nothing.
     series : str
-        Salted hash. Files with the same one are slices of one stack: same Series Instance UID, orientation and size;
-        localizers apart; a multi-frame file, or one without a series, alone.
+        Salted hash of Series Instance UID and size; localizers apart; a multi-frame file, or one without a series,
+        alone. See `stacks_with`.
     instance : int or None
         Instance Number.
     origin, normal : tuple of float, optional
         Image Position (Patient), mm, and the unit normal of the image plane, in patient coordinates; None where
         the file does not say. Of a multi-frame file None.
+    orientation : tuple of float, optional
+        Image Orientation (Patient), the six direction cosines, where there is a normal.
     reason : str or None
         Why this is no image that can be read (a report, a directory, a tile level), one sentence; None where it is.
     """
@@ -110,7 +112,15 @@ class DicomHeader:
     instance: int | None = field(repr=False)
     origin: Vector | None = field(repr=False)
     normal: Vector | None = field(repr=False)
+    orientation: tuple[float, ...] | None = field(repr=False)
     reason: str | None
+
+    def stacks_with(self, first: DicomHeader) -> bool:
+        """Tell whether a file is a slice of the stack that another one begins: same series, same orientation."""
+        if self.series != first.series or (self.orientation is None) != (first.orientation is None):
+            return False
+        pairs = zip(self.orientation or (), first.orientation or (), strict=True)
+        return all(abs(a - b) <= PARALLEL for a, b in pairs)
 
     def location(self, normal: Vector | None = None) -> float | None:
         """Return the position along ``normal`` (the image's own when omitted), mm; None where it is not known."""
@@ -157,7 +167,6 @@ def summarise(ref: FileRef, file: Opened) -> DicomHeader:
         key += [_uid(dataset, "SOPInstanceUID") or str(ref)]
     orientation = numbers(header, "ImageOrientationPatient") if normal else None
     key += [str(rows), str(columns), "localizer" if is_localizer(dataset) else ""]
-    key += [f"{round(value, 3) + 0.0:.3f}" for value in orientation or ()]
     return DicomHeader(
         ref=ref,
         modality=modality_of(dataset),
@@ -168,6 +177,7 @@ def summarise(ref: FileRef, file: Opened) -> DicomHeader:
         instance=instance,
         origin=origin,
         normal=normal,
+        orientation=orientation,
         reason=reason,
     )
 

@@ -153,7 +153,7 @@ class Scanner:
     def _files(self, entries: Sequence[_Entry], named: bool = False) -> Iterator[Unit]:
         """Find the units among the files of one folder; a series stands where its first file does."""
         found: list[Callable[[], Iterable[Unit]]] = []
-        series: dict[str, list[tuple[_Entry, DicomHeader]]] = {}
+        series: dict[str, list[list[tuple[_Entry, DicomHeader]]]] = {}
         for entry in entries:
             try:
                 kind = self._kind(entry, named)
@@ -162,10 +162,13 @@ class Scanner:
                 found.append(partial(iter, [_failed(entry, error)]))
                 continue
             if header is not None and header.frames == 1:
-                group = series.setdefault(header.series, [])
-                group.append((entry, header))
-                if len(group) == 1:
+                groups = series.setdefault(header.series, [])
+                group = next((one for one in groups if header.stacks_with(one[0][1])), None)
+                if group is None:
+                    group = []
+                    groups.append(group)
                     found.append(partial(self._series, group))
+                group.append((entry, header))
             elif kind is Kind.ZIP:
                 found.append(partial(self._archive_in_folder, entry))
             elif kind is not None:
@@ -273,7 +276,8 @@ def _stack(first: _Entry, header: DicomHeader) -> str:
     """Return the series hash of files in one folder: the same series copied to another folder is another."""
     folder = os.path.dirname(os.path.abspath(first.ref.path))
     inside = "" if first.ref.member is None else f"{first.ref.path.name}/{first.ref.member.rpartition('/')[0]}"
-    return salted_hash(f"{header.series}|{folder}|{inside}")
+    plane = [f"{round(cosine, 3) + 0.0:.3f}" for cosine in header.orientation or ()]
+    return salted_hash(f"{header.series}|{'|'.join(plane)}|{folder}|{inside}")
 
 
 def _failed(entry: _Entry, error: InputError) -> Unit:
