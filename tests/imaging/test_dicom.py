@@ -340,6 +340,21 @@ def region(x: float, y: float, units: int = 3) -> Dataset:
     [
         ({"PixelSpacing": [0.5, 0.75], "ImagerPixelSpacing": [9, 9]}, (0.5, 0.75), "patient"),
         ({"ImagerPixelSpacing": [0.2, 0.3]}, (0.2, 0.3), "detector"),
+        ({"PixelSpacing": [0.2, 0.3], "ImagerPixelSpacing": [0.2, 0.3]}, (0.2, 0.3), "detector"),
+        (
+            {
+                "PixelSpacing": [0.2, 0.3],
+                "ImagerPixelSpacing": [0.2, 0.3],
+                "EstimatedRadiographicMagnificationFactor": 1.25,
+            },
+            (0.16, 0.24),
+            "patient",
+        ),
+        (
+            {"PixelSpacing": [0.2, 0.3], "ImagerPixelSpacing": [0.2, 0.3], "PixelSpacingCalibrationType": "GEOMETRY"},
+            (0.2, 0.3),
+            "patient",
+        ),
         (
             {"ImagerPixelSpacing": [0.2, 0.3], "EstimatedRadiographicMagnificationFactor": 1.25},
             (0.16, 0.24),

@@ -63,6 +63,7 @@ _TAGS = sorted(
                 "DoubleFloatPixelPaddingRangeLimit",
                 "PixelSpacing",
                 "ImagerPixelSpacing",
+                "PixelSpacingCalibrationType",
                 "SequenceOfUltrasoundRegions",
             )
         )
@@ -381,21 +382,25 @@ def _location(header: Dataset) -> float | None:
 def _spacing(header: Dataset) -> tuple[tuple[float, float] | None, str | None]:
     """Return the (row, column) spacing in mm and the plane it holds in: "patient" or "detector".
 
-    In this order: Pixel Spacing (0028,0030), at the top or in the functional groups. Imager Pixel Spacing (0018,1164),
-    which holds at the detector, divided by the Estimated Radiographic Magnification Factor (0018,1114) where the file
-    states one, which carries it to the patient (PS3.3 C.8.7.5, C.8.19.2). The ultrasound regions (0018,6011), where
-    every one is in centimetres in both directions and all agree within 0.1 %. Else none.
+    In this order: Pixel Spacing (0028,0030), at the top or in the functional groups, unless it only repeats Imager
+    Pixel Spacing without a Pixel Spacing Calibration Type (0028,0A02), which says that nobody corrected it for the
+    magnification (PS3.3 10.7.1.3). Imager Pixel Spacing (0018,1164), which holds at the detector, divided by the
+    Estimated Radiographic Magnification Factor (0018,1114) where the file states one, which carries it to the patient
+    (PS3.3 C.8.7.5, C.8.19.2). The ultrasound regions (0018,6011), where every one is in centimetres in both directions
+    and all agree within 0.1 %. Else none.
     """
-    if (pair := _pair(header, "PixelSpacing")) is not None:
+    imager = _pair(header, "ImagerPixelSpacing")
+    pair = _pair(header, "PixelSpacing")
+    if pair is not None and (pair != imager or text(header, "PixelSpacingCalibrationType")):
         return pair, "patient"
-    if (pair := _pair(header, "ImagerPixelSpacing")) is not None:
+    if imager is not None:
         try:
             factor = number(header, "EstimatedRadiographicMagnificationFactor")
         except InputError:
             factor = None
         if factor is not None and 0.5 <= factor <= 20:
-            return (pair[0] / factor, pair[1] / factor), "patient"
-        return pair, "detector"
+            return (imager[0] / factor, imager[1] / factor), "patient"
+        return imager, "detector"
     try:
         regions = [_region_spacing(region) for region in header.get("SequenceOfUltrasoundRegions") or ()]
     except InputError:
