@@ -42,6 +42,8 @@ def test_the_texts_of_the_command_line() -> None:
         {"spacing": "0"},
         {"spacing": "1,2,3"},
         {"spacing": "nan"},
+        {"spacing": "1e-300"},
+        {"spacing": "0.5,1e300"},
         {"spacing": ""},
     ],
 )
@@ -84,6 +86,14 @@ def test_a_falling_rescale_keeps_the_range_in_order_and_moves_the_files_window()
     assert both.voi == asked
 
 
+@pytest.mark.parametrize(("slope", "intercept"), [(1e300, 0), (-1e38, 0), (1, 1e39), (1e308, 1e308), (1e-300, 1000)])
+def test_a_rescale_that_leaves_no_numbers_says_so(slope: float, intercept: float) -> None:
+    beside = sidecar(modality="CT", unit="HU", rescale={"slope": slope, "intercept": intercept})
+    for image in (PLAIN, PLAIN.replace(voi=Window.from_bounds(10, 20))):
+        with pytest.raises(InputError, match="'rescale'"):
+            apply(image, Given(), beside, states_values=False)
+
+
 def test_hounsfield_units_need_a_modality_that_has_them() -> None:
     beside = sidecar(unit="HU", rescale={"slope": 1, "intercept": 0})
     with pytest.raises(InputError, match="does not fit the modality unknown"):
@@ -116,6 +126,8 @@ def test_metadata_by_the_allow_list() -> None:
         ({"window": [1, 0]}, "window"),
         ({"window": "40,400"}, "window"),
         ({"spacing": [1, -1]}, "spacing"),
+        ({"spacing": [1e-300, 1]}, "spacing"),
+        ({"spacing": 1e300}, "spacing"),
         ({"spacing": True}, "spacing"),
         ({"rescale": {"slope": 0, "intercept": 1}}, "rescale"),
         ({"rescale": {"slope": 1}}, "rescale"),

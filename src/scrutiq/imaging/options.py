@@ -38,6 +38,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from scrutiq.core import GREY, HU, FrozenDict, Image, InputError, Modality, Noun, UsageError, Window
@@ -48,6 +49,8 @@ __all__ = ["Given", "Sidecar", "apply", "parse_modality", "parse_spacing", "read
 
 #: A sidecar holds a few lines.
 MAX_SIDECAR_BYTES = 1 << 20
+#: mm between pixel centres: the same bounds as for a DICOM header.
+MIN_SPACING, MAX_SPACING = 1e-6, 1e3
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,10 @@ def parse_spacing(text: str) -> tuple[float, float]:
     UsageError
     """
     numbers = _numbers(text)
-    if len(numbers) not in (1, 2) or min(numbers) <= 0:
-        raise UsageError("a spacing is written MM or ROW,COLUMN, in mm and above zero, for example 0.7 or 0.7,0.8.")
+    if len(numbers) not in (1, 2) or min(numbers) < MIN_SPACING or max(numbers) > MAX_SPACING:
+        raise UsageError(
+            "a spacing is written MM or ROW,COLUMN, in mm, from 0.000001 to 1000, for example 0.7 or 0.7,0.8."
+        )
     return (numbers[0], numbers[-1])
 
 
@@ -177,14 +182,15 @@ def _pair(value: Any) -> Any:
     return (value, value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+_Millimetres = Annotated[float, Field(ge=MIN_SPACING, le=MAX_SPACING)]
+
+
 class Sidecar(Noun):
     """The content of a sidecar file; see `scrutiq.imaging.options` for its keys."""
 
     modality: Modality | None = None
     window: tuple[float, Annotated[float, Field(ge=1)]] | None = None
-    spacing: Annotated[
-        tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None, BeforeValidator(_pair)
-    ] = None
+    spacing: Annotated[tuple[_Millimetres, _Millimetres] | None, BeforeValidator(_pair)] = None
     rescale: _Rescale | None = None
     unit: Literal["HU", "grey level"] | None = None
     data_range: tuple[float, float] | None = None
@@ -214,10 +220,13 @@ class Sidecar(Noun):
         return Sidecar(**merged)
 
 
+_OVERFLOW = (
+    "the sidecar's 'rescale' gives values too large or too close together to be held; check slope and intercept."
+)
 _HINTS = {
     "modality": f"one of {', '.join(m for m in Modality if m is not Modality.UNKNOWN)}",
     "window": "[center, width] with a width of at least 1",
-    "spacing": "one number or [row, column], in mm and above zero",
+    "spacing": "one number or [row, column], in mm, from 0.000001 to 1000",
     "rescale": '{"slope": ..., "intercept": ...} with a slope other than zero',
     "unit": '"grey level", or "HU" together with "rescale"',
     "data_range": "[low, high] of the stored values",
@@ -331,7 +340,9 @@ def _rescaled(image: Image, extra: Sidecar) -> dict[str, Any]:
     data_range = extra.data_range or image.data_range
     if extra.rescale is not None:
         slope, intercept = extra.rescale.slope, extra.rescale.intercept
-        changes["pixels"] = as_float32(image.pixels, slope, intercept)
+        pixels = changes["pixels"] = as_float32(image.pixels, slope, intercept)
+        if not np.array_equal(np.isfinite(pixels), np.isfinite(image.pixels)):
+            raise InputError(_OVERFLOW)
         changes["unit"] = extra.unit or GREY
         if data_range is not None:
             data_range = _mapped(data_range, slope, intercept)
@@ -343,4 +354,6 @@ def _rescaled(image: Image, extra: Sidecar) -> dict[str, Any]:
 
 def _mapped(ends: tuple[float, float], slope: float, intercept: float) -> tuple[float, float]:
     low, high = sorted(end * slope + intercept for end in ends)
+    if not (math.isfinite(high - low) and low < high):
+        raise InputError(_OVERFLOW)
     return (low, high)
