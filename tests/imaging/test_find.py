@@ -19,6 +19,7 @@ import tifffile
 from PIL import Image as Pillow
 from pydicom.uid import generate_uid
 
+from scrutiq import assess
 from scrutiq.core import HU, Modality, Role, UsageError, Window
 from scrutiq.imaging import CaseRef, Given, find_cases
 
@@ -96,6 +97,23 @@ def test_the_same_name_in_two_inputs_and_the_same_file_twice(tmp_path: Path) -> 
     cases = find(first, second, first)
     assert paths(cases) == ["x.png", "x.png"]
     assert len({case.id for case in cases}) == 2
+
+
+def test_a_file_named_with_its_folder_and_by_itself_is_found_once(tmp_path: Path) -> None:
+    picture(tmp_path / "d" / "sub" / "a.png")
+    np.save(tmp_path / "d" / "v.npy", np.zeros((3, 5, 5)))
+    (tmp_path / "d" / "bad.tif").write_bytes(b"II*\0broken")
+    files = [tmp_path / "d" / name for name in ("sub/a.png", "v.npy", "bad.tif")]
+    dotted = tmp_path / "d" / "sub" / ".." / "v.npy"
+    for inputs in ([tmp_path / "d", *files, dotted], [*files, dotted, tmp_path / "d"], [*files, *files]):
+        cases = find(*inputs)
+        assert len(cases) == len({case.id for case in cases}) == 5
+    # A slice named before its series is found with a place of its own, and the rest of the stack after it.
+    first, *_ = slices(tmp_path / "s", 3)
+    for inputs in ([first, tmp_path / "s"], [tmp_path / "s", first]):
+        cases = find(*inputs)
+        assert len({case.images[Role.TARGET].ref for case in cases}) == len(cases) == 3
+        assert len({case.id for case in cases}) == 3
 
 
 def test_link_loops_end(tmp_path: Path) -> None:
@@ -287,6 +305,17 @@ def test_a_manifest(tmp_path: Path) -> None:
     assert find(table, given=Given(modality=Modality.MR))[0].load().target.modality is Modality.MR
     # In a folder a table is no input.
     assert len(find(tmp_path)) == 3 + 3
+
+
+def test_frames_whose_ids_an_earlier_row_has_fail_alone(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    np.save(tmp_path / "v.npy", np.zeros((2, 12, 12), np.uint8))
+    (tmp_path / "m.csv").write_text("id,target\nx-0001,a.png\nx,v.npy\ny,a.png\n")
+    first, second, third = find(tmp_path / "m.csv")
+    assert (first.id, third.id) == ("x-0001", "y")
+    assert second.error is not None
+    assert "row 2" in second.error.reason
+    assert [one.status == "failed" for one in assess(tmp_path / "m.csv")] == [False, True, False]
 
 
 def test_a_manifest_as_json_lines(tmp_path: Path) -> None:

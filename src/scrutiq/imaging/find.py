@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -66,8 +67,8 @@ class Found:
         self._given = given
         self._scanner = Scanner()
         self._roles = {role: _Partners(role, Path(path)) for role, path in roles.items()}
-        self._ids: dict[str, str] = {}
         self._taken: set[str] = set()
+        self._seen: set[tuple[FileRef, int]] = set()
         self._cases = self._find([Path(one) for one in inputs])
 
     def __iter__(self) -> Iterator[CaseRef]:
@@ -84,9 +85,13 @@ class Found:
             for partners in self._roles.values():
                 partners.one_target = len(inputs) == len(first) == 1
             for unit in chain(first, units):
-                name = self._name(unit.path, str(_absolute(unit.ref)))
-                if name is not None:
-                    yield from self._cases_of(unit, name, self._given, self._roles)
+                # What is named twice, by itself and with its folder, is judged once.
+                places = [(_absolute(i.ref), i.frame) for i in unit.images] or [(_absolute(unit.ref), 0)]
+                again = [place in self._seen for place in places]
+                self._seen.update(places)
+                if not all(again):
+                    cases = self._cases_of(unit, self._name(unit), self._given, self._roles)
+                    yield from (case for case, seen in zip(cases, again, strict=True) if not seen)
 
     def _manifest(self, path: Path) -> Iterator[CaseRef]:
         try:
@@ -118,10 +123,13 @@ class Found:
             self._taken.add(name)
             yield CaseRef(name, source, error=error)
             return
-        given = self._given.over(row.given)
-        for case in self._cases_of(unit, name, given, roles, row.frame):
-            self._taken.add(case.id)
-            yield case
+        cases = list(self._cases_of(unit, name, self._given.over(row.given), roles, row.frame))
+        if len(cases) > 1 and any(case.id in self._taken for case in cases):
+            reason = f"row {row.number} of the manifest gives its frames an id that an earlier row has."
+            yield CaseRef(self._fresh(f"{row.number}"), source, error=InputError(reason, str(manifest)))
+            return
+        self._taken.update(case.id for case in cases)
+        yield from cases
 
     def _cases_of(
         self, unit: Unit, name: str, given: Given, roles: Mapping[Role, _Partners], frame: int | None = None
@@ -145,20 +153,16 @@ class Found:
                 continue
             yield CaseRef(id, target.source, FrozenDict({Role.TARGET: target, **images}), given)
 
-    def _name(self, path: str, absolute: str) -> str | None:
-        """Return the id of a unit; None where the same files were found before in this run."""
-        for text in (path, absolute):
-            name = f"c-{salted_hash(text)}"
-            if name not in self._taken:
-                self._taken.add(name)
-                self._ids[name] = absolute
-                return name
-            if self._ids.get(name) == absolute:
-                return None
-        return None
+    def _name(self, unit: Unit) -> str:
+        """Return the id of a unit: of its path, which is the same on another machine, where no other input has it."""
+        name = f"c-{salted_hash(unit.path)}"
+        if name in self._taken:
+            return self._fresh(str(_absolute(unit.ref)))
+        self._taken.add(name)
+        return name
 
     def _fresh(self, text: str) -> str:
-        """Return an id that is not taken, for a row that has none."""
+        """Return an id that is not taken."""
         number = 0
         while (name := f"c-{salted_hash(f'{text}|{number}' if number else text)}") in self._taken:
             number += 1
@@ -239,4 +243,4 @@ def _only(scanner: Scanner, path: Path, written: str) -> Unit:
 
 
 def _absolute(ref: FileRef) -> FileRef:
-    return FileRef(ref.path.absolute(), ref.member)
+    return FileRef(Path(os.path.abspath(ref.path)), ref.member)
