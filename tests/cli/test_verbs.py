@@ -195,10 +195,24 @@ def test_doctor_says_what_is_installed(run):
     document = run("doctor", "--format", "json").json
     assert document["scrutiq"] == __version__
     assert document["packages"]["pydicom"] == metadata.version("pydicom")
+    assert document["schema_version"] == "1"
+    assert "pylibjpeg-rle" not in document["packages"]  # RLE is decoded by pydicom itself
+    assert document["transfer_syntaxes"]["RLE Lossless"] is True
     assert document["transfer_syntaxes"]["JPEG 2000 Image Compression (Lossless Only)"] is True
     for name, version in document["packages"].items():
         assert name in found.out
         assert version in found.out
+
+
+def test_doctor_asks_for_the_codec_that_is_used(run, monkeypatch):
+    from pydicom.pixels.decoders.base import Decoder
+
+    # pillow and gdcm decode JPEG 2000 too, and are not used for it.
+    monkeypatch.setattr(Decoder, "available_plugins", property(lambda self: ("gdcm", "pillow")))
+    syntaxes = run("doctor", "--format", "json").json["transfer_syntaxes"]
+    assert syntaxes["JPEG 2000 Image Compression"] is False
+    assert syntaxes["JPEG-LS Lossless Image Compression"] is True
+    assert syntaxes["Explicit VR Big Endian"] is True
 
 
 def test_version(run):

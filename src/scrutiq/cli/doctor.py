@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from scrutiq import __version__
 from scrutiq.cli.app import TextFormat
 from scrutiq.cli.output import emit, stdout, table
+from scrutiq.core import SCHEMA_VERSION
 
 __all__ = ["run"]
 
@@ -21,10 +22,9 @@ CORE = {
     "numpy": "arrays",
     "scipy": "filters, statistics",
     "scikit-image": "reference metrics",
-    "pydicom": "DICOM",
+    "pydicom": "DICOM, and RLE in it",
     "python-gdcm": "JPEG, JPEG-LS and lossless JPEG in DICOM",
     "pylibjpeg-openjpeg": "JPEG 2000 and HTJ2K in DICOM",
-    "pylibjpeg-rle": "RLE in DICOM",
     "nibabel": "NIfTI",
     "tifffile": "TIFF",
     "pillow": "PNG, JPEG",
@@ -40,6 +40,7 @@ def run(format: TextFormat) -> int:
     missing = [name for name, version in packages.items() if version is None]
     if format is TextFormat.JSON:
         document = {
+            "schema_version": SCHEMA_VERSION,
             "scrutiq": __version__,
             "python": platform.python_version(),
             "packages": packages,
@@ -78,15 +79,9 @@ def _version(distribution: str) -> str | None:
 
 
 def _syntaxes() -> dict[str, bool]:
-    from pydicom.pixels import get_decoder  # type: ignore[attr-defined]
     from pydicom.uid import AllTransferSyntaxes
 
-    found = {}
-    for uid in AllTransferSyntaxes:
-        if any(word in uid.name for word in ("MPEG", "HEVC", "SMPTE", "JPIP")):
-            continue  # video and streaming hold no still images
-        try:
-            found[uid.name] = get_decoder(uid).is_available
-        except NotImplementedError:
-            found[uid.name] = False
-    return found
+    from scrutiq.imaging.dicom_pixels import is_decoded
+
+    video = ("MPEG", "HEVC", "SMPTE", "JPIP")  # and streaming: they hold no still images
+    return {uid.name: is_decoded(uid) for uid in AllTransferSyntaxes if not any(word in uid.name for word in video)}

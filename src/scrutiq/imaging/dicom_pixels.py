@@ -23,7 +23,18 @@ from scrutiq.imaging.codec_process import decode_apart
 from scrutiq.imaging.dicom_stream import Opened
 from scrutiq.imaging.limits import MAX_FRAMES, check_frames, check_pixels
 
-__all__ = ["PIXEL_KEYWORDS", "Layout", "decode", "frame_count", "integer", "number", "numbers", "read_layout", "text"]
+__all__ = [
+    "PIXEL_KEYWORDS",
+    "Layout",
+    "decode",
+    "frame_count",
+    "integer",
+    "is_decoded",
+    "number",
+    "numbers",
+    "read_layout",
+    "text",
+]
 
 #: What the decoding needs of the header.
 PIXEL_KEYWORDS = (
@@ -273,6 +284,17 @@ def read_layout(opened: Opened) -> Layout:
     )
 
 
+def is_decoded(syntax: UID) -> bool:
+    """Tell whether pixels in a transfer syntax are decoded here, by the one codec that is used for it."""
+    if not syntax.is_encapsulated:
+        return True
+    try:
+        decoder: Decoder = get_decoder(syntax)
+    except NotImplementedError:
+        return False
+    return _CODECS.get(syntax) in decoder.available_plugins
+
+
 def decode(opened: Opened, layout: Layout, index: int) -> npt.NDArray[Any]:
     """Decode one frame.
 
@@ -366,12 +388,10 @@ def _check_native(opened: Opened, bits_per_frame: int, frames: int, photometric:
 def _check_codec(syntax: UID, stored: int) -> None:
     if syntax == uid.JPEGExtended12Bit and stored != 8:
         raise InputError("12-bit lossy JPEG has no freely licensed codec here; convert the file to a lossless syntax.")
-    try:
-        decoder: Decoder = get_decoder(syntax)
-    except NotImplementedError:
-        raise InputError(f"pixels stored as {syntax.name} cannot be decoded; convert the file first.") from None
     codec = _CODECS.get(syntax)
-    if codec is None or codec not in decoder.available_plugins:
+    if codec is None:
+        raise InputError(f"pixels stored as {syntax.name} cannot be decoded; convert the file first.")
+    if not is_decoded(syntax):
         package = "python-gdcm" if codec == "gdcm" else "pylibjpeg with pylibjpeg-openjpeg"
         raise InputError(f"decoding {syntax.name} needs {package}, which is not installed.")
 
