@@ -331,7 +331,7 @@ def main() -> int:
     parser.add_argument("--formats", nargs="+", default=FORMATS, choices=FORMATS)
     parser.add_argument("--one", nargs=2, metavar=("FORMAT", "SEED"), help="run one file in this process")
     options = parser.parse_args()
-    os.environ.setdefault("SCRUTIQ_SALT", "fuzz")
+    os.environ.setdefault("SCRUTIQ_SALT", "fuzz-imaging-of-scrutiq")
     if options.one:
         kind, seed = options.one[0], int(options.one[1])
         with tempfile.TemporaryDirectory() as folder:

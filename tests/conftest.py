@@ -39,7 +39,7 @@ def chromium() -> Path:
 @pytest.fixture(autouse=True)
 def _private_salt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test hashes identifiers with the same salt and leaves the user's own alone."""
-    monkeypatch.setenv("SCRUTIQ_SALT", "test-salt")
+    monkeypatch.setenv("SCRUTIQ_SALT", "test-salt-of-the-test-suite")
 
 
 @pytest.fixture

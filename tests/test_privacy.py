@@ -149,7 +149,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ran(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     out = tmp_path_factory.mktemp("out") / "report"
     words = ["assess", str(planted), str(planted / f"{TOKEN}_cases.csv"), "--out", str(out), "--format", "parquet"]
-    environment = {**os.environ, "SCRUTIQ_SALT": "test-salt"}
+    environment = {**os.environ, "SCRUTIQ_SALT": "test-salt-of-the-test-suite"}
     done = subprocess.run([*COMMAND, *words], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1, done.stderr  # some of the input is broken on purpose
     return out, done
@@ -225,7 +225,7 @@ def test_show_paths_writes_paths_and_nothing_else_of_it(planted, tmp_path, monke
 
 def test_another_salt_gives_other_ids(planted, monkeypatch):
     ids = []
-    for salt in ("one", "two", "one"):
+    for salt in ("the first salt of two", "the other salt of two", "the first salt of two"):
         monkeypatch.setenv("SCRUTIQ_SALT", salt)
         (found,) = scrutiq.assess(planted / f"{TOKEN}_folder" / "photo.jpg")
         ids.append(found.case)

@@ -64,7 +64,7 @@ def uninterrupted(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
     out = tmp_path_factory.mktemp("whole") / "out"
     words = [sys.executable, "-c", "from scrutiq.cli import main; main()", "assess", str(images), "--out", str(out)]
-    environment = {**os.environ, "SCRUTIQ_SALT": "test-salt"}
+    environment = {**os.environ, "SCRUTIQ_SALT": "test-salt-of-the-test-suite"}
     assert subprocess.run(words, env=environment, capture_output=True, timeout=100).returncode == 1
     return out
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scrutiq.imaging import privacy
+from scrutiq.core import UsageError
+from scrutiq.imaging import find_cases, privacy
 from scrutiq.imaging.privacy import salted_hash
 
 
@@ -24,7 +25,7 @@ def no_salt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_known_value() -> None:
     # Checked against an independent implementation.
-    command = ["openssl", "dgst", "-sha256", "-hmac", "test-salt"]
+    command = ["openssl", "dgst", "-sha256", "-hmac", "test-salt-of-the-test-suite"]
     try:
         output = subprocess.run(command, input=b"1.2.3", capture_output=True, check=True).stdout.decode()
     except FileNotFoundError:
@@ -36,8 +37,20 @@ def test_known_value() -> None:
 
 def test_salt_changes_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     first = salted_hash("1.2.3")
-    monkeypatch.setenv("SCRUTIQ_SALT", "another")
+    monkeypatch.setenv("SCRUTIQ_SALT", "another salt of some length")
     assert salted_hash("1.2.3") != first
+
+
+def test_a_salt_that_could_be_guessed_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("id,target\n1,a.dcm\n")
+    monkeypatch.setenv("SCRUTIQ_SALT", "fifteen letters")
+    with pytest.raises(UsageError, match=r"16 characters.*long random") as caught:
+        salted_hash("1.2.3")
+    assert "fifteen" not in str(caught.value)
+    with pytest.raises(UsageError, match="SCRUTIQ_SALT"):
+        find_cases([tmp_path / "m.csv"])
+    monkeypatch.setenv("SCRUTIQ_SALT", "sixteen letters.")
+    assert len(salted_hash("1.2.3")) == 12
 
 
 @pytest.mark.parametrize("length", [0, 7, 65])

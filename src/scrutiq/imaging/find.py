@@ -48,7 +48,7 @@ def find_cases(
     Raises
     ------
     UsageError
-        If a role's path cannot be used.
+        If a role's path, or the salt of the ids (``SCRUTIQ_SALT``), cannot be used.
     """
     return Found(inputs, given or Given(), roles or {})
 
@@ -65,6 +65,7 @@ class Found:
     def __init__(self, inputs: Sequence[Path | str], given: Given, roles: Mapping[Role, Path]) -> None:
         self.skipped: Counter[str] = Counter()
         self._given = given
+        salted_hash("")  # a salt that cannot be used is a wrong call, not the fault of each file
         self._scanner = Scanner()
         self._roles = {role: _Partners(role, Path(path)) for role, path in roles.items()}
         self._taken: set[str] = set()

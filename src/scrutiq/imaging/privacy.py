@@ -10,7 +10,12 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+from scrutiq.core import UsageError
+
 __all__ = ["salted_hash"]
+
+#: Characters of a salt. A UID has little that is secret: with a salt that can be guessed, its hash can be looked up.
+_SHORTEST = 16
 
 
 def salted_hash(text: str, length: int = 12) -> str:
@@ -32,6 +37,11 @@ def salted_hash(text: str, length: int = 12) -> str:
     -------
     str
         Lower-case hexadecimal.
+
+    Raises
+    ------
+    UsageError
+        If ``SCRUTIQ_SALT`` is shorter than 16 characters.
     """
     if not 8 <= length <= 64:
         raise ValueError(f"a hash has 8 to 64 digits, not {length}")
@@ -40,7 +50,14 @@ def salted_hash(text: str, length: int = 12) -> str:
 
 def _salt() -> bytes:
     given = os.environ.get("SCRUTIQ_SALT")
-    return given.encode("utf-8", "surrogateescape") if given else _user_salt(_salt_file())
+    if not given:
+        return _user_salt(_salt_file())
+    if len(given) < _SHORTEST:
+        raise UsageError(
+            f"SCRUTIQ_SALT is shorter than {_SHORTEST} characters, so that it could be guessed; "
+            "set a long random one, or unset it."
+        )
+    return given.encode("utf-8", "surrogateescape")
 
 
 def _salt_file() -> Path | None:
@@ -86,6 +103,6 @@ def _read_or_create(path: Path) -> bytes:
         finally:
             draft.unlink(missing_ok=True)
     kept = path.read_bytes()
-    if len(kept) < 16:
+    if len(kept) < _SHORTEST:
         raise OSError("the salt file is too short to hide anything")
     return kept
