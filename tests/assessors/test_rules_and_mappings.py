@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from scrutiq import rubrics
+from scrutiq.assessors.measured.derived import DERIVED
 from scrutiq.assessors.measured.mappings import DimensionMapping, Term, judge, mapped
 from scrutiq.assessors.measured.rules import Rule, interpolate, rules
 from scrutiq.core import Measurement, Modality, Rubric, Severity
 from scrutiq.metrics import MEASURES
 
 RULES = tuple({id(rule): rule for modality in Modality for rule in rules(modality)}.values())
-DERIVED = {"noise_percent", "noise_of_signal", "noise_display", "noise_ratio"}
 MAPPED = [rubric for rubric in rubrics.shipped() if mapped(rubric) is not None]
 TERMS = [
     pytest.param(rubric, name, term, id=f"{rubric.name}-{name}-{term.measurement[0]}")
@@ -45,7 +45,7 @@ class TestRules:
         assert 0 <= rule.severity(a) <= rule.severity(b) <= 1
 
     def test_it_rests_on_a_known_measurement_and_attribute(self, rule: Rule) -> None:
-        assert rule.measurement in DERIVED | set(MEASURES)
+        assert rule.measurement in set(DERIVED) | set(MEASURES)
         assert rule.attribute in rubrics.load("medq").dimensions
         assert rule.degradation.split(".")[0] in {"any", *(m.value.lower() for m in rule.modalities)}
         finding = rule.find(Measurement(value=rule.worst, unit="x"), (0, 0, 8, 8))

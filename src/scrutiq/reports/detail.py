@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from scrutiq.assessors.measured.derived import DERIVED
 from scrutiq.core import (
     Assessment,
     Case,
@@ -20,7 +21,7 @@ from scrutiq.core import (
     Severity,
 )
 from scrutiq.core.rubric import Dimension
-from scrutiq.metrics import MEASURES
+from scrutiq.metrics import FULL_REFERENCE, MEASURES
 from scrutiq.reports import figures
 from scrutiq.reports.numbers import interval, number
 from scrutiq.reports.pictures import (
@@ -48,6 +49,13 @@ __all__ = [
     "SentenceView",
     "case_view",
 ]
+
+#: What each measurement is, those included that `measured:` derives from a case.
+_TITLES = {
+    **{name: entry.title for name, entry in MEASURES.items()},
+    **{name: entry.title for name, entry in FULL_REFERENCE.items()},
+    **DERIVED,
+}
 
 Bounds = tuple[float | None, float | None]
 
@@ -204,7 +212,7 @@ def _measurements(
                     f"{id}-m{place}",
                     place,
                     name,
-                    MEASURES[name].title if name in MEASURES else None,
+                    _TITLES.get(name),
                     number(measurement.value),
                     measurement.unit,
                     _reference(reference),

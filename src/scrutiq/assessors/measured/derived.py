@@ -8,8 +8,15 @@ from scrutiq.core import Case, Image, Measurement, Modality
 from scrutiq.imaging import display_range
 from scrutiq.metrics import Context, compare, measure
 
-__all__ = ["NORMAL_DOSE", "body_region", "derive"]
+__all__ = ["DERIVED", "NORMAL_DOSE", "body_region", "derive"]
 
+#: What each derived measurement is, as a phrase.
+DERIVED = {
+    "noise_percent": "noise as a share of the range of the tissue",
+    "noise_of_signal": "noise as a share of the median signal: 100 over the signal-to-noise ratio",
+    "noise_display": "noise as a share of the range of the windowed raster",
+    "noise_ratio": "noise over that of a normal dose",
+}
 #: Noise of a normal-dose CT as a percentage of the display's width, by region: the median of the normal-dose images of
 #: the blind reader study (``bench/fit_measured.py``); without a region, their geometric mean.
 NORMAL_DOSE = {"head": 6.78, "abdomen": 4.83, None: 5.72}
