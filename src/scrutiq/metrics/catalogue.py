@@ -148,7 +148,7 @@ _NOISE_SOURCE = (
 )
 _NOISE_LIMITS = (
     "It needs somewhere flat, 15 pixels wide: in a chest slice, or where fine texture fills the image, structure "
-    "counts as noise and it reads too high; correlated noise it reads up to a fifth too low. Little noise is not "
+    "counts as noise and it reads too high; correlated noise it reads somewhat too low. Little noise is not "
     "quality: an over-smoothed image has little noise too. Values in grey levels do not compare between windows or "
     "scanners."
 )
