@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from scrutiq import rubrics
 from scrutiq.assessors.measured.derived import DERIVED
 from scrutiq.assessors.measured.mappings import DimensionMapping, Term, judge, mapped
-from scrutiq.assessors.measured.rules import Rule, interpolate, rules
+from scrutiq.assessors.measured.rules import Rule, rules
 from scrutiq.core import Measurement, Modality, Rubric, Severity
+from scrutiq.degradations.thresholds import interpolate
 from scrutiq.metrics import MEASURES
 
 RULES = tuple({id(rule): rule for modality in Modality for rule in rules(modality)}.values())

@@ -1,5 +1,6 @@
 """The nouns: typed, immutable, validated objects, JSON in and out. Nothing heavy is imported here."""
 
+from scrutiq.core.applied import Applied
 from scrutiq.core.assessment import (
     Assessment,
     AssessmentSet,
@@ -30,6 +31,7 @@ __all__ = [
     "GREY",
     "HU",
     "SCHEMA_VERSION",
+    "Applied",
     "Assessment",
     "AssessmentSet",
     "Assessor",

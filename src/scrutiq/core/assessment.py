@@ -73,6 +73,11 @@ class Severity(StrEnum):
     MILD = "mild"
     SEVERE = "severe"
 
+    @classmethod
+    def of(cls, value: float) -> Severity:
+        """Return the word for a severity in [0, 1]: none up to 1/3, mild up to 2/3, severe beyond."""
+        return cls.NONE if value <= 1 / 3 else cls.MILD if value <= 2 / 3 else cls.SEVERE
+
 
 class Measurement(Noun):
     """A measured value with its unit."""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
 
+from scrutiq.core.applied import Applied
 from scrutiq.core.noun import FrozenDict, Noun
 
 __all__ = ["GREY", "HU", "Image", "Modality", "Source", "VoiLut", "Window"]
@@ -220,6 +221,8 @@ class Image(Noun):
     metadata : mapping
         Technical, de-identified facts (kVp, kernel, TE, ...), by the allow-list of `scrutiq.imaging`.
     source : Source, optional
+    history : tuple of Applied
+        The degradations that Scrutiq itself applied, first to last; empty for an image as it came.
 
     Raises
     ------
@@ -237,6 +240,7 @@ class Image(Noun):
     valid: Mask = None
     metadata: FrozenDict[str, str | int | float | bool | tuple[str | float, ...]] = FrozenDict()
     source: Source = Source()
+    history: tuple[Applied, ...] = ()
 
     @field_validator("spacing")
     @classmethod

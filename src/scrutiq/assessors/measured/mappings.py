@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, model_validator
 
-from scrutiq.assessors.measured.rules import interpolate
 from scrutiq.core import DeclinedError, Dimension, FrozenDict, Judgement, Measurement, Noun, Rubric
+from scrutiq.degradations.thresholds import interpolate
 
 __all__ = ["DimensionMapping", "Term", "judge", "mapped"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from math import log
 from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, model_validator
 
 from scrutiq.core import Evidence, Finding, Measurement, Modality, Noun, Severity
+from scrutiq.degradations.thresholds import interpolate
 
 __all__ = ["Rule", "rules"]
 
@@ -83,7 +83,7 @@ class Rule(Noun):
         """Return the finding that a measurement gives."""
         value = self.severity(measurement.value)
         # The thresholds themselves belong to the milder side.
-        word = Severity.NONE if value <= 1 / 3 else Severity.MILD if value <= 2 / 3 else Severity.SEVERE
+        word = Severity.of(value)
         evidence = Evidence(
             measurement=self.measurement, value=measurement.value, unit=measurement.unit, reference=self.reference
         )
@@ -94,33 +94,6 @@ class Rule(Noun):
             region=None if word is Severity.NONE else region,
             evidence=(evidence,),
         )
-
-
-def interpolate(
-    value: float, knots: list[float], values: list[float], scale: Literal["linear", "log"] = "linear"
-) -> float:
-    """Return the piecewise linear, monotone interpolation of ``values`` at ``knots``, constant beyond the ends.
-
-    Parameters
-    ----------
-    value : float
-    knots : list of float
-        Strictly ascending or strictly descending.
-    values : list of float
-    scale : {"linear", "log"}
-        Of ``value`` and ``knots``. On the logarithmic scale a value of 0 or less lies below every knot.
-    """
-    if knots[0] > knots[-1]:
-        knots, values = knots[::-1], values[::-1]
-    if value <= knots[0]:
-        return values[0]
-    if value >= knots[-1]:
-        return values[-1]
-    if scale == "log":
-        value, knots = log(value), [log(knot) for knot in knots]
-    above = next(i for i, knot in enumerate(knots) if value <= knot)
-    share = (value - knots[above - 1]) / (knots[above] - knots[above - 1])
-    return values[above - 1] + share * (values[above] - values[above - 1])
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Degradations that can befall every kind of image."""
