@@ -1,4 +1,4 @@
-"""Find a degradation by its name. ``words.yaml`` of a folder lists what it holds; modules are imported when asked for."""
+"""Find a degradation by its name: ``words.yaml`` of a folder lists what it holds, a module is imported when needed."""
 
 from __future__ import annotations
 

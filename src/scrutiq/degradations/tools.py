@@ -143,7 +143,7 @@ def display_width(image: Image) -> float:
     """Return the width of the range of values that a reader sees at once: the unit of how strong a fault looks.
 
     The window's, else 400 HU for CT, else that of the `scrutiq.imaging.display_range`; for other images of unknown
-    display, the distance between the 1st and the 99th percentile of their foreground. That last one is no measurement: it
+    display, the distance between the 1st and 99th percentile of their foreground. That last one is no measurement: it
     only sets how strong a made fault is, and is recorded with it.
     """
     if isinstance(image.voi, Window):
