@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from scrutiq.api import Results, agree, assess, compare
+    from scrutiq.api import Results, agree, assess, compare, degradation, degrade
     from scrutiq.core import Assessment, Case, Finding, Image, Judgement, Rubric
-    from scrutiq.imaging import read
+    from scrutiq.imaging import read, write
 
 _HOMES = {
     "Results": "scrutiq.api",
     "agree": "scrutiq.api",
     "assess": "scrutiq.api",
     "compare": "scrutiq.api",
+    "degradation": "scrutiq.api",
+    "degrade": "scrutiq.api",
     "read": "scrutiq.imaging",
+    "write": "scrutiq.imaging",
     "Assessment": "scrutiq.core",
     "Case": "scrutiq.core",
     "Finding": "scrutiq.core",
@@ -44,7 +47,10 @@ __all__ = [
     "agree",
     "assess",
     "compare",
+    "degradation",
+    "degrade",
     "read",
+    "write",
 ]
 
 

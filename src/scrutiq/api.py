@@ -1,4 +1,4 @@
-"""The Python face: judge, compare and check agreement in one call each."""
+"""The Python face: judge, compare, degrade and check agreement in one call each."""
 
 from __future__ import annotations
 
@@ -29,13 +29,15 @@ from scrutiq.core import (
     UsageError,
     Window,
 )
-from scrutiq.imaging import CaseRef, Given, find_cases, from_array
+from scrutiq.degradations import Degradation, get
+from scrutiq.degradations import make as make_degradation
+from scrutiq.imaging import CaseRef, Given, find_cases, from_array, read
 from scrutiq.imaging.options import apply
 from scrutiq.imaging.privacy import salted_hash
 from scrutiq.metrics.tables import agree_files as agree
 from scrutiq.reports import ReportRun, write_csv, write_html, write_json, write_parquet
 
-__all__ = ["Results", "agree", "assess", "compare"]
+__all__ = ["Results", "agree", "assess", "compare", "degradation", "degrade"]
 
 Input = str | os.PathLike[str] | npt.NDArray[Any] | Image | Case
 
@@ -236,6 +238,73 @@ def compare(
     judge = open_assessor(assessor or default_assessor())
     first, second = (judge.assess(case, (chosen[0],))[0] for case in loaded)
     return compare_assessments(first, second, chosen[0])
+
+
+def degradation(name: str) -> Degradation:
+    """Return the degradation of a name (``ct.sparse_view``): how it is made, measured and named.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
+    return get(name)
+
+
+def degrade(
+    image: str | os.PathLike[str] | npt.NDArray[Any] | Image | Sequence[Image],
+    name: str,
+    severity: float,
+    seed: int = 0,
+    *,
+    modality: str | None = None,
+    window: Window | tuple[float, float] | None = None,
+    spacing: float | tuple[float, float] | None = None,
+    frame: int | None = None,
+) -> Image | tuple[Image, ...]:
+    """Degrade an image by the physics of one fault.
+
+    Parameters
+    ----------
+    image : path, array, Image, or a volume as a sequence of Image
+    name : str
+        One of `scrutiq.degradations.names`.
+    severity : float
+        In [0, 1]; 0 returns the image as it is, 1 is the worst.
+    seed : int
+        The same seed gives the same fault.
+    modality, window, spacing
+        As in `assess`.
+    frame : int, optional
+        Which image of a file of several, zero-based.
+
+    Returns
+    -------
+    Image or tuple of Image
+        Its ``history`` records what was applied; a tuple for a degradation of volumes.
+
+    Raises
+    ------
+    UsageError
+        If there is no such degradation, it does not befall such an image, or there are several images and ``frame``
+        does not say which.
+    InputError
+        If the image cannot be read.
+    """
+    entry = get(name)
+    given = Given.of(modality=modality, window=window, spacing=spacing)
+    if isinstance(image, str | os.PathLike):
+        subject: Any = read(image, modality=modality, window=window, spacing=spacing, frame=frame)
+    elif isinstance(image, Image):
+        subject = apply(image, given, None, states_values=True)
+    else:
+        subject = from_array(image, given=given) if isinstance(image, np.ndarray) else image
+    if not isinstance(subject, Image):
+        subject = tuple(subject)
+        if not entry.volume:
+            raise UsageError(f"{name} is made in one image, and there are {len(subject)} here; say which with frame.")
+    made: Image | tuple[Image, ...] = make_degradation(subject, entry.name, severity, seed)
+    return made
 
 
 def _rubric(one: str | os.PathLike[str] | Rubric) -> Rubric:

@@ -154,6 +154,42 @@ def rubrics(
     raise typer.Exit(verb.run(name, format))
 
 
+@app.command()
+def degradations(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One degradation to show.")] = None,
+    modality: Annotated[
+        str | None, typer.Option(metavar="MODALITY", help="Only those that can befall its images.")
+    ] = None,
+    format: Annotated[TextFormat, typer.Option(help="What stdout shows.")] = TextFormat.TABLE,
+) -> None:
+    """List the degradations, or show how one is made, measured and named."""
+    from scrutiq.cli import degradations as verb
+
+    verb.run(name, modality, format)
+
+
+@app.command(no_args_is_help=True)
+def degrade(
+    image: Annotated[Path, typer.Argument(metavar="INPUT", help="An image; a volume for a degradation of volumes.")],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Degradation; `scrutiq degradations` lists them.")],
+    severity: Annotated[float, typer.Option(metavar="S", help="From 0, as it is, to 1, the worst.")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help=".tif keeps the stored unit as float32, .npy too; .png is as displayed."),
+    ],
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed gives the same fault.")] = 0,
+    frame: Annotated[int | None, typer.Option(metavar="N", help="Which image of a file of several, from 0.")] = None,
+    modality: ModalityOption = None,
+    window: WindowOption = None,
+    spacing: SpacingOption = None,
+    format: Annotated[TextFormat, typer.Option(help="What stdout shows.")] = TextFormat.TABLE,
+) -> None:
+    """Degrade an image by the physics of one fault, at a severity, from a seed."""
+    from scrutiq.cli import degrade as verb
+
+    verb.run(image, name, severity, out, seed, frame, modality, window, spacing, format)
+
+
 @app.command(no_args_is_help=True)
 def agree(
     pred: Annotated[Path, typer.Argument(metavar="PRED", help="CSV, JSON or JSONL of id and score(s).")],

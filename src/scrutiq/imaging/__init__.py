@@ -1,7 +1,7 @@
-"""Images in: DICOM, NIfTI, TIFF, PNG, JPEG, BMP, WebP, GIF and NumPy; what files leave unsaid; display; hashing.
+"""Images in and out: DICOM, NIfTI, TIFF, PNG, JPEG, BMP, WebP, GIF and NumPy; what files leave unsaid; display.
 
-`read` takes one path, `find_cases` takes everything else. Importing this package loads no decoder: each comes with the
-first file that needs it.
+`read` takes one path, `find_cases` takes everything else; `write` writes TIFF, PNG and NumPy. Importing this package
+loads no decoder: each comes with the first file that needs it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scrutiq.imaging.options import Given, parse_modality, parse_spacing
     from scrutiq.imaging.privacy import salted_hash
     from scrutiq.imaging.reading import read
+    from scrutiq.imaging.writing import write
 
 __all__ = [
     "CaseRef",
@@ -35,6 +36,7 @@ __all__ = [
     "read",
     "render",
     "salted_hash",
+    "write",
 ]
 
 _HOMES = {
@@ -52,6 +54,7 @@ _HOMES = {
     "read": "reading",
     "render": "display",
     "salted_hash": "privacy",
+    "write": "writing",
 }
 
 

@@ -31,7 +31,7 @@ def read(
     modality: Modality | str | None = None,
     window: Window | tuple[float, float] | None = None,
     spacing: float | tuple[float, float] | None = None,
-    frame: None = None,
+    frame: int | None = None,
 ) -> Image | Frames: ...
 def read(
     path: str | os.PathLike[str],
