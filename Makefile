@@ -17,7 +17,7 @@ EXTRAS := all
 export SCRUTIQ_NO_SKIP := 1
 else
 DEV := $(VENV)/.dev
-EXTRAS := parquet
+EXTRAS := parquet,simulate
 endif
 
 .PHONY: help demo test lint docs serve-docs bench reference format constraints clean distclean

@@ -75,15 +75,17 @@ PERMISSIVE = {
         "Apache-2.0",
         "BSD-2-Clause",
         "BSD-3-Clause",
+        "BSL-1.0",
         "CC0-1.0",
         "ISC",
+        "LLVM-exception",
         "MIT",
         "MIT-0",
         "MIT-CMU",
         "PSF-2.0",
         "Zlib",
     ),
-    *("Apache Software License", "BSD License", "ISC License (ISCL)", "MIT License"),
+    *("3-Clause BSD License", "Apache Software License", "BSD", "BSD License", "ISC License (ISCL)", "MIT License"),
 }
 
 
