@@ -1,0 +1,1 @@
+"""Degradations of computed tomography, made in the projection domain."""
