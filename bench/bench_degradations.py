@@ -282,12 +282,12 @@ def main() -> None:
         entries.append(row)
         print(show(row), flush=True)
     if args.write:
-        document = {
-            "command": "python bench/bench_degradations.py",
-            "bases": args.bases,
-            "seeds": args.seeds,
-            "entries": entries,
-        }
+        most = "all" if not args.bases else f"at most {args.bases}"
+        note = (
+            f"`python bench/bench_degradations.py --bases {args.bases} --seeds {args.seeds} --write`: eleven "
+            f"severities, {args.seeds} seeds, {most} bases a modality (`../shared/data`), colour at no more than 1,200 pixels."
+        )
+        document = {"note": note, "entries": entries}
         RESULT.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
         print(f"written: {RESULT.relative_to(ROOT)}")
 

@@ -11,7 +11,9 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from typer.testing import CliRunner
 
@@ -32,13 +34,16 @@ from scrutiq.core import (
     Noun,
     Rubric,
 )
+from scrutiq.degradations import Degradation, get, names
 from scrutiq.metrics import MEASURES, Measure
 from scrutiq.metrics.agreement import Agreement
 from scrutiq.metrics.reference import FULL_REFERENCE, FullReference
 from scrutiq.metrics.spec import PIXEL_UNIT
 
 ROOT = Path(__file__).parents[1]
-REFERENCE = ROOT / "docs" / "reference"
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+EVIDENCE = REFERENCE / "degradation_evidence.json"
 NOUNS: tuple[type[Noun], ...] = (
     AssessmentSet,
     Assessment,
@@ -194,6 +199,114 @@ def mappings() -> str:
     return "\n\n".join(sections)
 
 
+def degradation_list() -> str:
+    """Return one table a modality: the degradations, their terms and what measures them."""
+    sections = []
+    for folder, entries in _folders().items():
+        rows = [
+            (
+                f"[`{entry.name}`](#{_anchor(entry)})",
+                entry.words.term,
+                f"`{entry.measurement.name}`" + ("" if entry.exception is None else " (not evidence)"),
+                f"{entry.thresholds.mild:g}",
+                f"{entry.thresholds.severe:g}",
+                _unit(entry.measurement.unit),
+            )
+            for entry in entries
+        ]
+        head = ("degradation", "term", "measured by", "mild", "severe", "unit")
+        sections.append(f"**{TITLES[folder]}** ({len(entries)})\n\n" + _table(head, rows))
+    return "\n\n".join(sections)
+
+
+def degradation_sections() -> str:
+    """Return one section a degradation, with its picture."""
+    sections = []
+    for folder, entries in _folders().items():
+        sections.append(f"## {TITLES[folder]}")
+        sections += [_degradation(entry) for entry in entries]
+    return "\n\n".join(sections)
+
+
+def _degradation(entry: Degradation) -> str:
+    words, limits, measure = entry.words, entry.thresholds, entry.measurement
+    doc = " ".join((import_module(f"scrutiq.degradations.{entry.name}").__doc__ or "").split())
+    lines = [
+        f"* Make: {doc} Graded by {entry.metric.upper()}.",
+        f"* Measure: `{measure.name}`, {measure.title} ({_unit(measure.unit)}). {measure.source}",
+        f"* Thresholds: {', '.join(f'{knot:g}' for knot in limits.knots)} at severity 0, 1/3 (mild above), 2/3 (severe "
+        f"above) and 1. {limits.basis}",
+        f"* Not good for: {measure.limits}",
+        f"* Seen: {words.seen} Mild: {words.mild}. Severe: {words.severe}.",
+        f"* Cause: {words.cause}",
+        f"* Cost: {words.cost}",
+        f"* Also called: {', '.join(words.synonyms)}. Counts against: {words.attribute}.",
+    ]
+    if entry.exception is not None:
+        lines.insert(2, f"* **Not used as evidence**: {entry.exception}")
+    title = words.term[0].upper() + words.term[1:]
+    picture = f"![{title}, clean, mild and severe](../assets/degradations/{entry.name}.webp)"
+    return f"### `{entry.name}` {{ #{_anchor(entry)} }}\n\n{title}.\n\n{picture}\n\n" + "\n".join(lines)
+
+
+def _anchor(entry: Degradation) -> str:
+    return entry.name.replace(".", "-").replace("_", "-")
+
+
+def _unit(unit: str) -> str:
+    return "the unit of the image" if unit == PIXEL_UNIT else {"1": "no unit"}.get(unit, unit)
+
+
+def _folders() -> dict[str, list[Degradation]]:
+    found: dict[str, list[Degradation]] = {}
+    for name in names():
+        found.setdefault(name.partition(".")[0], []).append(get(name))
+    return found
+
+
+TITLES = {
+    "ct": "CT",
+    "mr": "MRI",
+    "xa": "X-ray angiography",
+    "fundus": "Fundus photography",
+    "endoscopy": "Endoscopy",
+    "histopathology": "Histopathology",
+    "any": "Any modality",
+}
+
+
+def evidence() -> str:
+    """Return one table a modality of what bench/bench_degradations.py found."""
+    if not EVIDENCE.exists():
+        return "Not measured yet."
+    document = json.loads(EVIDENCE.read_text("utf-8"))
+    sections = [document["note"]]
+    for modality in dict.fromkeys(row["modality"] for row in document["entries"]):
+        rows = [
+            (
+                f"`{row['name']}`",
+                f"`{row['measurement']}`",
+                str(row["bases"]),
+                *(_figure(row.get(key), form) for key, form in (("rho", ".3f"), ("ratio", ".2f"), ("auroc", ".2f"))),
+                _figure(row.get("rank"), "d"),
+                "" if row["exception"] is None else "not evidence",
+            )
+            for row in document["entries"]
+            if row["modality"] == modality
+        ]
+        head = ("entry", "own measurement", "bases", "rho", "ratio", "AUROC", "rank", "")
+        sections.append(f"### {modality}\n\n" + _table(head, rows))
+        sections.append(
+            f"![The matrix of {modality}: how well every measurement tells each severe degradation from clean]"
+            f"(../assets/degradations/matrix-{modality.lower()}.svg)"
+        )
+    return "\n\n".join(sections)
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
 #: What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` in a page.
 GENERATED: dict[str, Callable[[], str]] = {
     "commands": command_help,
@@ -202,7 +315,54 @@ GENERATED: dict[str, Callable[[], str]] = {
     "thresholds": thresholds,
     "mappings": mappings,
     "rubrics": rubric_tables,
+    "degradation-list": degradation_list,
+    "degradations": degradation_sections,
+    "evidence": evidence,
 }
+
+
+def matrices() -> dict[Path, str]:
+    """Return one SVG a modality: entries down, measurements across, AUROC of severe against clean as the shade."""
+    if not EVIDENCE.exists():
+        return {}
+    entries = json.loads(EVIDENCE.read_text("utf-8"))["entries"]
+    folder = REFERENCE.parent / "assets" / "degradations"
+    return {
+        folder / f"matrix-{modality.lower()}.svg": _matrix([row for row in entries if row["modality"] == modality])
+        for modality in dict.fromkeys(row["modality"] for row in entries)
+    }
+
+
+def _matrix(rows: list[dict[str, Any]]) -> str:
+    rows = [row for row in rows if row.get("matrix")]
+    own = list(dict.fromkeys(row["measurement"] for row in rows))
+    columns = own + sorted({name for row in rows for name in row["matrix"]} - set(own))
+    cell, left, top = 18, 230, 200
+    width, height = left + cell * len(columns) + 60, top + cell * len(rows) + 10
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'font-family="sans-serif" font-size="11">',
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+    ]
+    for j, name in enumerate(columns):
+        x = left + cell * j + cell / 2 + 4
+        parts.append(f'<text transform="translate({x:g},{top - 6}) rotate(-60)" fill="#222222">{name}</text>')
+    for i, row in enumerate(rows):
+        y = top + cell * i
+        parts.append(f'<text x="{left - 8}" y="{y + 13}" text-anchor="end" fill="#222222">{row["name"]}</text>')
+        for j, name in enumerate(columns):
+            value = row["matrix"].get(name)
+            if value is None:
+                continue
+            strength = abs(value - 0.5) * 2
+            shade = "#{:02x}{:02x}{:02x}".format(*(round(255 + (end - 255) * strength) for end in (20, 90, 120)))
+            edge = ' stroke="#d04000" stroke-width="2"' if name == row["measurement"] else ""
+            parts.append(
+                f'<rect x="{left + cell * j + 1}" y="{y + 1}" width="{cell - 2}" height="{cell - 2}" '
+                f'fill="{shade}"{edge}>'
+                f"<title>{row['name']}, {name}: {value:.2f}</title></rect>"
+            )
+    return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def fill(page: str) -> str:
@@ -217,7 +377,8 @@ def fill(page: str) -> str:
 def outputs() -> dict[Path, str]:
     """Return every generated file and its text."""
     files = {REFERENCE / "schema" / f"{noun.__name__}.json": schema(noun) for noun in NOUNS}
-    for page in sorted(REFERENCE.glob("*.md")):
+    files |= matrices()
+    for page in sorted(DOCS.rglob("*.md")):
         text = page.read_text("utf-8")
         if "<!-- generated: " in text:
             files[page] = fill(text)

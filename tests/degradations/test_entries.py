@@ -70,7 +70,7 @@ class TestName:
     def test_it_is_shown_in_the_documentation(self, name: str) -> None:
         page = (ROOT / "docs" / "reference" / "degradations.md").read_text("utf-8")
         assert f"`{name}`" in page
-        picture = ROOT / "docs" / "assets" / "degradations" / f"{name}.jpg"
+        picture = ROOT / "docs" / "assets" / "degradations" / f"{name}.webp"
         assert picture.name in page
         assert picture.is_file(), f"run scripts/make_degradation_pictures.py {name}"
 
