@@ -64,6 +64,10 @@ COMMANDS = sorted(
 )
 
 
+#: Pages whose Python runs as it stands, on what is bundled.
+RUNNABLE = ["docs/explanation/degradations.md", "docs/how-to/degrade.md"]
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The documentation, built."""
@@ -119,6 +123,15 @@ class TestReference:
 
     def test_there_are_commands(self) -> None:
         assert {line.split()[0] for _, line in COMMANDS} >= {"assess", "rubrics", "agree"}
+
+    @pytest.mark.parametrize("page", RUNNABLE)
+    def test_the_python_of_a_page_runs(self, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(ROOT)
+        blocks = [text for name, text in _blocks("python") if name == page]
+        assert blocks
+        names: dict[str, object] = {}
+        for text in blocks:
+            exec(compile(text, page, "exec"), names)
 
     def test_every_json_block_is_json(self) -> None:
         blocks = list(_blocks("json"))
