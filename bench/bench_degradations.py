@@ -41,6 +41,8 @@ from scrutiq.metrics import MEASURES, Context
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "docs" / "reference" / "degradation_evidence.json"
+#: Longest side, pixels.
+LONGEST = 900
 LADDER = [round(k / 10, 1) for k in range(11)]
 KNOTS = (0.0, 1 / 3, 2 / 3, 1.0)
 
@@ -74,10 +76,10 @@ def paths(data: Path, modality: Modality, most: int) -> list[Path]:
 
 
 def load(path: Path, modality: Modality) -> Image:
-    """Return the base, a colour one at most 1,200 pixels wide so that all are computed in reasonable time."""
+    """Return the base, averaged in blocks of pixels where it is large, so that all are computed in reasonable time."""
     cases = list(find_cases([path], given=Given.of(modality=modality.value)))
     image = cases[len(cases) // 2].load().target  # of a volume, the slice in the middle
-    step = -(-max(image.shape) // 1200)
+    step = -(-max(image.shape) // LONGEST)
     if step > 1:
         h, w = (n // step * step for n in image.shape)
         pixels = image.pixels[:h, :w].reshape(h // step, step, w // step, step, -1).mean(axis=(1, 3))
@@ -133,7 +135,7 @@ def every(name: str, path: Path, modality: Modality) -> dict[str, Any]:
 
 
 def task(kind: str, name: str, path: Path, modality: Modality, seeds: int, cache: Path) -> tuple[Any, dict[str, Any]]:
-    key = f"{kind}-{name or 'clean'}-{modality.value}-{path.stem}-{seeds}-{fingerprint(name, modality, kind)}"
+    key = f"{kind}-{name or 'clean'}-{modality.value}-{path.stem}-{seeds}-{LONGEST}-{fingerprint(name, modality, kind)}"
     file = cache / (hashlib.sha256(key.encode()).hexdigest()[:24] + ".json")
     if not file.exists():
         try:
@@ -221,11 +223,14 @@ def tasks(args: argparse.Namespace) -> Iterator[tuple[str, str, Path, Modality]]
         own = [n for n in own if not isinstance(get(n), VolumeDegradation)]
         if not own:
             continue
-        for path in paths(args.data, modality, args.bases):
+        chosen = paths(args.data, modality, args.bases)
+        climbed = chosen[:: max(1, len(chosen) // args.ladders)][: args.ladders] if args.ladders else chosen
+        for path in chosen:
             if not args.no_matrix:
                 yield "every", "", path, modality
             for name in own:
-                yield "ladder", name, path, modality
+                if path in climbed:
+                    yield "ladder", name, path, modality
                 if not args.no_matrix:
                     yield "every", name, path, modality
 
@@ -236,6 +241,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", metavar="NAME")
     parser.add_argument("--modality")
     parser.add_argument("--bases", type=int, default=8, help="images a modality, evenly taken; 0 for all")
+    parser.add_argument("--ladders", type=int, default=0, help="of these, on how many all severities are made; 0: all")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument(
@@ -284,8 +290,9 @@ def main() -> None:
     if args.write:
         most = "all" if not args.bases else f"at most {args.bases}"
         note = (
-            f"`python bench/bench_degradations.py --bases {args.bases} --seeds {args.seeds} --write`: eleven "
-            f"severities, {args.seeds} seeds, {most} bases a modality (`../shared/data`), colour at no more than 1,200 pixels."
+            f"`python bench/bench_degradations.py --bases {args.bases} --ladders {args.ladders} --seeds {args.seeds} "
+            f"--write`: AUROC and rank on {most} bases a modality of `../shared/data`, rho and ratio with eleven "
+            f"severities and {args.seeds} seeds on {args.ladders or 'all'} of them; no side longer than {LONGEST} pixels."
         )
         document = {"note": note, "entries": entries}
         RESULT.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
