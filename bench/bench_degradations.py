@@ -292,7 +292,7 @@ def main() -> None:
         note = (
             f"`python bench/bench_degradations.py --bases {args.bases} --ladders {args.ladders} --seeds {args.seeds} "
             f"--write`: AUROC and rank on {most} bases a modality of `../shared/data`, rho and ratio with eleven "
-            f"severities and {args.seeds} seeds on {args.ladders or 'all'} of them; no side longer than {LONGEST} pixels."
+            f"severities and {args.seeds} seeds on {args.ladders or 'all'} of them; sides of {LONGEST} pixels at most."
         )
         document = {"note": note, "entries": entries}
         RESULT.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
