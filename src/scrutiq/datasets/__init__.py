@@ -1,7 +1,8 @@
-"""Data sets: the table of bases, the record of a labelled image, published sets in their published layouts, builders.
+"""Data sets: the table of bases, the record of a labelled image, published sets in their layouts, builders.
 
 `scrutiq.datasets.bases` has the real images that everything is built from, with licences; `split` divides by patient or
-source; a `Record` is one labelled image or question. Importing this package reads no file and loads nothing heavy.
+source; a `Record` is one labelled image or question, and `load` reads published sets into records. Importing this
+package reads no file and loads nothing heavy.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from scrutiq.datasets.bases import Base, BaseImage, data_folder
     from scrutiq.datasets.dataset import Dataset
     from scrutiq.datasets.manifests import read_records, write_records
+    from scrutiq.datasets.published import load
     from scrutiq.datasets.record import Question, Record
     from scrutiq.datasets.splits import split
 
@@ -23,6 +25,7 @@ __all__ = [
     "Question",
     "Record",
     "data_folder",
+    "load",
     "read_records",
     "split",
     "write_records",
@@ -35,6 +38,7 @@ _HOMES = {
     "Question": "record",
     "Record": "record",
     "data_folder": "bases",
+    "load": "published",
     "read_records": "manifests",
     "split": "splits",
     "write_records": "manifests",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scrutiq.core import Case, FrozenDict, Image, InputError, Modality, Role, UsageError
@@ -38,7 +38,7 @@ class Dataset:
     rubric: str | None = None
     notes: tuple[str, ...] = ()
     has_images: bool = True
-    _inside: Callable[[str], bytes] | None = field(default=None, repr=False, compare=False)
+    _embedded: Mapping[str, bytes] = field(default_factory=FrozenDict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -54,8 +54,6 @@ class Dataset:
         UsageError
             If no record is in it.
         """
-        from dataclasses import replace
-
         kept = tuple(record for record in self.records if record.split == split)
         if not kept:
             splits = sorted({record.split for record in self.records if record.split is not None})
@@ -75,7 +73,7 @@ class Dataset:
         if role not in record.files:
             raise UsageError(f"the record {record.id!r} has no {role}.")
         written = record.files[role]
-        if self._inside is not None and "#" in written:
+        if written in self._embedded:
             raise UsageError(f"the {role} of {record.id!r} is kept inside a table and has no file of its own.")
         return inside(self.folder, written)
 
@@ -92,12 +90,13 @@ class Dataset:
         from scrutiq.imaging import read
 
         modality = None if record.modality is Modality.UNKNOWN else record.modality
-        if self._inside is not None and "#" in record.files.get(role, ""):
+        written = record.files.get(role, "")
+        if written in self._embedded:
             from tempfile import TemporaryDirectory
 
             with TemporaryDirectory(prefix="scrutiq-") as folder:
                 draft = Path(folder, "image")
-                draft.write_bytes(self._inside(record.files[role]))
+                draft.write_bytes(self._embedded[written])
                 return read(draft, modality=modality, frame=0)
         return read(self.path(record, role), modality=modality, frame=0)
 
