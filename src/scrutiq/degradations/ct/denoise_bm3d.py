@@ -28,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Float = npt.NDArray[np.float32]
 
 #: Side of a block, step between reference blocks, and how far a match may lie, pixels; the most blocks of a group.
-_SIDE, _STEP, _REACH, _GROUP = 8, 3, 12, 16
+_SIDE, _STEP, _REACH, _GROUP = 8, 4, 9, 8
 #: How many of a block's frequencies along each axis are compared.
 _COMPARED = 4
 #: Threshold in standard deviations of the noise (lambda_3D of the paper), and the largest squared difference of two
