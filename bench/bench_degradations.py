@@ -11,8 +11,9 @@ For every entry and base, severities 0, 0.1, ... 1 are made with several seeds. 
 * rank: the place of its own measurement among all of the modality by that AUROC (1 is best; equals share a place);
 * clean, mild, severe, worst: the median of the measurement at severity 0, 1/3, 2/3 and 1.
 
-``--write`` keeps the result, with the whole matrix, where the documentation is made from. Bases are one image a patient
-or source. What was computed is kept under --cache and not computed again while the code of the entry is the same.
+``--write`` keeps the result, with the whole matrix, where the documentation is made from. Bases are the clean images of
+the table of bases, one of each patient or source before a second of any. What was computed is kept under --cache and
+not computed again while the code of the entry is the same.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 import numpy as np
 
 from scrutiq.core import Image, Modality, ScrutiqError
+from scrutiq.datasets.bases import BaseImage, bases
 from scrutiq.degradations import VolumeDegradation, get, names
-from scrutiq.imaging import Given, find_cases
 from scrutiq.metrics import MEASURES, Context
 
 ROOT = Path(__file__).parents[1]
@@ -46,39 +47,21 @@ LONGEST = 900
 LADDER = [round(k / 10, 1) for k in range(11)]
 KNOTS = (0.0, 1 / 3, 2 / 3, 1.0)
 
-#: Clean bases: modality, folder or file, what of the file name tells sources apart (a number of parts, or all of it).
-BASES: tuple[tuple[Modality, str], ...] = (
-    (Modality.CT, "ct_siim_tcga"),
-    (Modality.MR, "mri_t1_defaced"),
-    (Modality.MR, "mri_contrast_t1"),
-    (Modality.MR, "mri_nifti"),
-    (Modality.MR, "mri_spine_nifti"),
-    (Modality.XA, "xa_coronary/images"),
-    (Modality.FUNDUS, "fundus_hrf"),
-    (Modality.FUNDUS, "fundus_drive_chase"),
-    (Modality.ENDOSCOPY, "endoscopy_gastroscopy"),
-    (Modality.HISTOPATHOLOGY, "histo_monuseg"),
-    (Modality.HISTOPATHOLOGY, "histo_tiles"),
-)
+
+def chosen(data: Path, modality: Modality, most: int) -> list[BaseImage]:
+    """Return clean bases of a modality: the first of every patient or source, then the second of each, and so on."""
+    groups: dict[str, list[BaseImage]] = {}
+    for one in bases(modality, clean_only=True):
+        if (data / one.files[0].split("/")[0]).exists():
+            for image in one.images(data):
+                groups.setdefault(image.group, []).append(image)
+    rounds = [image for turn in zip_longest(*groups.values()) for image in turn if image is not None]
+    return rounds[: most or None]
 
 
-def paths(data: Path, modality: Modality, most: int) -> list[Path]:
-    """Return files of the bases of a modality, evenly taken."""
-    found = []
-    for kind, folder in BASES:
-        if kind is modality:
-            found += sorted(p for p in (data / folder).iterdir() if p.suffix not in (".txt", ".md", ".csv", ".xml"))
-    if modality is Modality.XA:
-        listed = (data / "xa_coronary" / "selection.csv").read_text("utf-8")
-        found = [p for p in found if p.stem in listed]
-    step = max(1, len(found) // most) if most else 1
-    return found[::step][: most or None]
-
-
-def load(path: Path, modality: Modality) -> Image:
+def load(base: BaseImage) -> Image:
     """Return the base, averaged in blocks of pixels where it is large, so that all are computed in reasonable time."""
-    cases = list(find_cases([path], given=Given.of(modality=modality.value)))
-    image = cases[len(cases) // 2].load().target  # of a volume, the slice in the middle
+    image = base.read()
     step = -(-max(image.shape) // LONGEST)
     if step > 1:
         h, w = (n // step * step for n in image.shape)
@@ -100,10 +83,10 @@ def measurements(image: Image) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def ladder(name: str, path: Path, modality: Modality, seeds: int) -> dict[str, Any]:
+def ladder(name: str, base: BaseImage, seeds: int) -> dict[str, Any]:
     """Return what one entry does to one base: own measurement and distance by seed and severity; all at 0 and 1."""
     warnings.simplefilter("ignore")
-    entry, image = get(name), load(path, modality)
+    entry, image = get(name), load(base)
     if (reason := entry.unfit(image)) is not None:
         return {"unfit": reason}
     own, distance, knots = [], [], []
@@ -122,10 +105,10 @@ def ladder(name: str, path: Path, modality: Modality, seeds: int) -> dict[str, A
     return {"own": own, "distance": distance, "knots": knots}
 
 
-def every(name: str, path: Path, modality: Modality) -> dict[str, Any]:
+def every(name: str, base: BaseImage) -> dict[str, Any]:
     """Return all measurements of one base, clean (no name) or with the degradation at severity 1."""
     warnings.simplefilter("ignore")
-    image = load(path, modality)
+    image = load(base)
     if name:
         entry = get(name)
         if (reason := entry.unfit(image)) is not None:
@@ -134,19 +117,21 @@ def every(name: str, path: Path, modality: Modality) -> dict[str, Any]:
     return {"all": measurements(image)}
 
 
-def task(kind: str, name: str, path: Path, modality: Modality, seeds: int, cache: Path) -> tuple[Any, dict[str, Any]]:
-    key = f"{kind}-{name or 'clean'}-{modality.value}-{path.stem}-{seeds}-{LONGEST}-{fingerprint(name, modality, kind)}"
+def task(
+    kind: str, name: str, base: BaseImage, modality: Modality, seeds: int, cache: Path
+) -> tuple[Any, dict[str, Any]]:
+    key = f"{kind}-{name or 'clean'}-{modality.value}-{base.id}-{seeds}-{LONGEST}-{fingerprint(name, modality, kind)}"
     file = cache / (hashlib.sha256(key.encode()).hexdigest()[:24] + ".json")
     if not file.exists():
         try:
-            found = ladder(name, path, modality, seeds) if kind == "ladder" else every(name, path, modality)
+            found = ladder(name, base, seeds) if kind == "ladder" else every(name, base)
         except ScrutiqError as error:
             found = {"error": str(error)}
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(f".{os.getpid()}")
         temporary.write_text(json.dumps(found))
         temporary.replace(file)
-    return (kind, name, modality.value, path.stem), json.loads(file.read_text())
+    return (kind, name, modality.value, base.id), json.loads(file.read_text())
 
 
 def fingerprint(name: str, modality: Modality, kind: str) -> str:
@@ -215,24 +200,24 @@ def matrix_row(name: str, clean: dict[str, dict[str, float]], severe: dict[str, 
     return row
 
 
-def tasks(args: argparse.Namespace) -> Iterator[tuple[str, str, Path, Modality]]:
-    for modality in dict.fromkeys(m for m, _ in BASES):
+def tasks(args: argparse.Namespace) -> Iterator[tuple[str, str, BaseImage, Modality]]:
+    for modality in get("any.jpeg").modalities:
         if args.modality and modality.value.lower() != args.modality.lower():
             continue
         own = [n for n in names(modality) if not args.only or n in args.only]
         own = [n for n in own if not isinstance(get(n), VolumeDegradation)]
         if not own:
             continue
-        chosen = paths(args.data, modality, args.bases)
-        climbed = chosen[:: max(1, len(chosen) // args.ladders)][: args.ladders] if args.ladders else chosen
-        for path in chosen:
+        found = chosen(args.data, modality, args.bases)
+        climbed = found[: args.ladders] if args.ladders else found
+        for base in found:
             if not args.no_matrix:
-                yield "every", "", path, modality
+                yield "every", "", base, modality
             for name in own:
-                if path in climbed:
-                    yield "ladder", name, path, modality
+                if base in climbed:
+                    yield "ladder", name, base, modality
                 if not args.no_matrix:
-                    yield "every", name, path, modality
+                    yield "every", name, base, modality
 
 
 def main() -> None:
