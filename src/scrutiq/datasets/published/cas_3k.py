@@ -71,7 +71,7 @@ def load(folder: str | os.PathLike[str]) -> Dataset:
     there = set(image_files(root, "", deep=True))
     beside = {one.files[role.value] for one in records for role in (Role.MASK, Role.CONTRAST)}
     if missing := beside - there:
-        raise InputError(f"{len(missing)} mask or contrast images are missing ({listed(missing)}).", str(root))
+        raise InputError(f"mask and contrast images that are missing: {len(missing)} ({listed(missing)}).", str(root))
     check_join("cas-3k", [one.files["target"] for one in records], there - beside)
     notes = ("the layout of the files is not published; that of Scrutiq is assumed",)
     return Dataset("cas-3k", root, tuple(records), "angio", notes)

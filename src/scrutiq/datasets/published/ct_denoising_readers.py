@@ -62,13 +62,13 @@ def load(folder: str | os.PathLike[str]) -> Dataset:
     check_join("ct-denoising-readers", by_file, image_files(root, *_REGIONS, deep=True))
     slips = odd.pop("anchors", 0)
     notes = [
-        f"{count} ratings of {name} lie outside the scale or are empty and count as missing"
+        f"ratings of {name} that lie outside the scale or are empty, and count as missing: {count}"
         for name, count in sorted(odd.items())
         if count
     ]
     notes.append(
         "the low and the normal dose are constants of the design, marked design_constant; "
-        f"{slips} of their rows in the table say otherwise"
+        f"rows of the table that say otherwise: {slips}"
     )
     notes.append("the denoiser alone explains most of the variance of the ratings: leave denoisers out as well as sets")
     return Dataset("ct-denoising-readers", root, tuple(records), rubric.name, tuple(notes))

@@ -23,7 +23,7 @@ from typing import Any
 
 from scrutiq.core import InputError, Modality, Role, UsageError
 from scrutiq.datasets.dataset import Dataset
-from scrutiq.datasets.published.common import column, folder_of, listed, record
+from scrutiq.datasets.published.common import check_join, column, folder_of, image_files, listed, record
 from scrutiq.datasets.published.embedded import MAX_REFERENCE, Embedded, cells_of, decode, read_wide
 from scrutiq.datasets.record import Record, relative_path
 
@@ -96,16 +96,17 @@ def load(folder: str | os.PathLike[str], *, kind: str = "", split: str = "") -> 
                     }
     if not records:
         raise UsageError("there is no table such as medqbench_QA_dev.tsv of MedQ-Bench in the folder.")
-    if missing:
-        raise UsageError(
-            f"the labels and files of medq-bench do not join one to one: {len(missing)} images without a file "
-            f"({listed(missing)})."
-        )
+    # An image may serve several rows, and tables may be absent: only a row without its image is a fault.
+    named = {name for one in records for name in one.files.values() if name not in embedded}
+    check_join("medq-bench", named, named - missing)
     notes = []
     if unknown := sum(one.modality is Modality.UNKNOWN for one in records):
-        notes.append(f"{unknown} records do not say their modality in words that Scrutiq knows")
+        notes.append(f"records whose modality is not stated in words that Scrutiq knows: {unknown}")
     if open_ := sum(one.question is not None and one.question.answer is None for one in records):
-        notes.append(f"{open_} questions have no published answer")
+        notes.append(f"questions without a published answer: {open_}")
+    places = {name.rpartition("/")[0] for name in named}
+    if beside := set(image_files(root, *places)) - named:
+        notes.append(f"images beside those of the tables that no table names: {len(beside)} ({listed(beside)})")
     return Dataset("medq-bench", root, tuple(records), "medq", tuple(notes), _embedded=embedded)
 
 
