@@ -1,0 +1,108 @@
+"""The real images that a data set is made from: found by the table of bases, divided by patient or source."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from scrutiq.core import Image, Modality, UsageError
+from scrutiq.datasets.bases import BaseImage, base, bases, data_folder
+from scrutiq.datasets.build.images import fit
+from scrutiq.datasets.build.recipe import BaseChoice
+from scrutiq.datasets.splits import split
+from scrutiq.degradations import get, names
+
+__all__ = ["Sources", "prepared"]
+
+
+class Sources:
+    """The clean images that a recipe may use.
+
+    Parameters
+    ----------
+    choice : BaseChoice
+    data : path, optional
+        The data folder; see `scrutiq.datasets.data_folder`.
+    """
+
+    def __init__(self, choice: BaseChoice, data: Path | None = None) -> None:
+        self.choice = choice
+        self.folder = data_folder(data).absolute()
+        for name in choice.sets or ():
+            base(name)  # refuses a name that is not in the table
+        self._found: dict[Modality, tuple[BaseImage, ...]] = {}
+
+    def of(self, modality: Modality) -> tuple[BaseImage, ...]:
+        """Return the images of a modality, in the order of the table.
+
+        Raises
+        ------
+        UsageError
+            If there are none.
+        """
+        if modality not in self._found:
+            sets = [
+                one
+                for one in bases(modality, self.choice.shippable, clean_only=True)
+                if self.choice.sets is None or one.name in self.choice.sets
+            ]
+            found: list[BaseImage] = []
+            for one in sets:
+                if any(path.is_file() for glob in one.files for path in self.folder.glob(glob)):
+                    found += one.images(self.folder)
+            if not found:
+                named = ", ".join(one.name for one in sets) or "none that the recipe allows"
+                raise UsageError(
+                    f"no base images of {modality.value} are in {self.folder}; put there one of the sets of the table "
+                    f"of bases ({named}), name another data folder, or leave the modality out of the recipe."
+                )
+            self._found[modality] = tuple(found)
+        return self._found[modality]
+
+    def split(self, modality: Modality, fractions: Mapping[str, float], seed: int) -> dict[str, list[BaseImage]]:
+        """Return the images of each split; all images of a patient or source are in one.
+
+        Raises
+        ------
+        UsageError
+            If there are fewer patients or sources than splits.
+        """
+        images = self.of(modality)
+        groups = {one.group for one in images}
+        if len(groups) < len(fractions):
+            raise UsageError(
+                f"the base images of {modality.value} come from {len(groups)} patient or source, and "
+                f"{' and '.join(fractions)} need one each at least; add bases, or leave the modality out of the recipe."
+            )
+        of = split(groups, fractions, seed)
+        divided: dict[str, list[BaseImage]] = defaultdict(list)
+        for one in images:
+            divided[of[one.group]].append(one)
+        return {name: divided[name] for name in fractions}
+
+    def fit(self, images: Sequence[BaseImage], exclude: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
+        """Return which degradations can be made in each image, by the image's id.
+
+        One image of each set is looked at; the images of a set are of one kind.
+        """
+        fitting: dict[str, tuple[str, ...]] = {}
+        for one in images:
+            if one.base not in fitting:
+                image = prepared(one, self.choice.max_side)
+                fitting[one.base] = tuple(
+                    name for name in planar(image.modality) if name not in exclude and get(name).unfit(image) is None
+                )
+        return {one.id: fitting[one.base] for one in images}
+
+
+def prepared(one: BaseImage, max_side: int) -> Image:
+    """Return a base as it enters a data set: decoded, and averaged in blocks where it is larger than asked for."""
+    return fit(one.read(), max_side)
+
+
+@cache
+def planar(modality: Modality) -> tuple[str, ...]:
+    """Return the degradations of single images of a modality."""
+    return tuple(name for name in names(modality) if not get(name).volume)
