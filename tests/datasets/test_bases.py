@@ -119,7 +119,7 @@ COUNTS = {
     "histo_monuseg": (8, 8, 8),
     "histo_tiles": (12, 10, 5),
     "mri_contrast_t1": (10, 9, 1),
-    "mri_nifti": (24, 15, 7),
+    "mri_nifti": (24, 12, 7),
     "mri_spine_nifti": (21, 3, 1),
     "mri_t1_defaced": (25, 21, 1),
     "radiograph_chest": (4, 4, 4),
