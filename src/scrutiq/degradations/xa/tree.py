@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from scrutiq.degradations.xa.vessels import Vessels
 
-__all__ = ["Branch", "branches", "distance_along", "inlet", "path_through"]
+__all__ = ["Branch", "branches", "distance_along", "inlet"]
 
 Array = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -29,14 +29,17 @@ class Branch:
     points : ndarray of int64, shape (N, 2)
         Rows and columns of its centreline, from its origin on.
     parent : int
-        Place in the list of `branches` of the vessel that it leaves; -1 for the trunk, and for a piece by itself.
+        Place in the list of `branches` of the vessel that it leaves; -1 for a trunk, and for a piece by itself.
     length : float
         Pixels.
+    trunk : bool
+        Whether it leaves from the inlet itself.
     """
 
     points: Ints
     parent: int
     length: float
+    trunk: bool
 
 
 def inlet(vessels: Vessels) -> tuple[int, int]:
@@ -128,12 +131,10 @@ def branches(vessels: Vessels) -> list[Branch]:
         length = float(distance[path[-1]] - distance[node])
         if length < _SHORTEST and feeder >= 0:
             continue  # a spur; what hangs on it hangs on nothing
+        # Both ways on from the inlet are trunks: it lies in the midst of a vessel, not at its beginning.
+        trunk = feeder < 0 or before[feeder] < 0 or distance[feeder] < 2 * _SHORTEST
+        trunk = bool(trunk and piece[node] == home)
         owner[node] = len(found)
         points = np.stack([rows[path], columns[path]], axis=1).astype(np.int64)
-        found.append(Branch(points, int(owner[feeder]) if feeder >= 0 else -1, max(length, 1.0)))
+        found.append(Branch(points, -1 if trunk or feeder < 0 else int(owner[feeder]), max(length, 1.0), trunk))
     return found
-
-
-def path_through(branch: Branch, at: int, reach: int) -> Ints:
-    """Return the points of a branch within ``reach`` of its point number ``at``, shape (N, 2)."""
-    return branch.points[max(at - reach, 0) : at + reach + 1]
