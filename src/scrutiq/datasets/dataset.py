@@ -40,6 +40,15 @@ class Dataset:
     has_images: bool = True
     _embedded: Mapping[str, bytes] = field(default_factory=FrozenDict, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for record in self.records:
+            if record.id in seen:
+                raise UsageError(
+                    f"two records of {self.name} have the id {record.id!r}; rename the file of one of them."
+                )
+            seen.add(record.id)
+
     def __len__(self) -> int:
         return len(self.records)
 
@@ -78,7 +87,7 @@ class Dataset:
         return inside(self.folder, written)
 
     def image(self, record: Record, role: str = Role.TARGET) -> Image:
-        """Decode an image of a record, of the record's modality.
+        """Decode an image of a record, the first one where its file holds several, of the record's modality.
 
         Raises
         ------

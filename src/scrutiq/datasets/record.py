@@ -46,7 +46,7 @@ class Question(Noun):
     ----------
     text : str
     options : tuple of str
-        Two or more, each once. They are shown in this order, as A, B, ...
+        Two or more, shown in this order, as A, B, ... Published questions may hold one twice.
     answer : int, optional
         Zero-based index of the right option; None where it is not published.
     kind : str
@@ -60,8 +60,6 @@ class Question(Noun):
 
     @model_validator(mode="after")
     def _check(self) -> Question:
-        if len(set(self.options)) < len(self.options):
-            raise ValueError("two options of a question are the same")
         if self.answer is not None and self.answer >= len(self.options):
             raise ValueError(f"the answer is option {self.answer + 1} of {len(self.options)}")
         return self

@@ -155,6 +155,15 @@ class TestLdctIqa:
         image = found.image(second)
         assert image.modality is Modality.CT
         assert image.pixels[0, 0] == np.float32(0.1)
+        assert found.notes[0] == "the images hold a display window mapped to [0, 1], not HU"
+
+    def test_a_set_that_states_its_unit_is_in_it(self, tmp_path: Path) -> None:
+        _challenge(tmp_path, self.TRAIN)
+        stated = {"modality": "CT", "unit": "HU", "rescale": {"slope": 1, "intercept": 0}}
+        (tmp_path / "scrutiq.json").write_text(json.dumps(stated), "utf-8")
+        found = load("ldct-iqa", tmp_path)
+        assert found.image(found.records[0]).unit == "HU"
+        assert not any("HU" in note for note in found.notes)
 
     def test_one_part_alone_and_names_without_an_ending(self, tmp_path: Path) -> None:
         _challenge(tmp_path, self.TRAIN)
@@ -371,6 +380,18 @@ class TestMedqBench:
         assert rubrics.load("medq").judge("overall", 1).level == "usable"
         assert len(load("medq-bench", tmp_path, split="test")) == 1
 
+    def test_any_index_and_an_option_twice(self, tmp_path: Path, tsv: _MakeTsv) -> None:
+        tsv("QA_dev", QA, ("../CT: 1/a #2", PNG, "?", "x", "x", "", "", "1.0"))
+        found = load("medq-bench", tmp_path)
+        assert found.records[0].id == "qa-dev-../CT: 1/a #2"
+        assert found.image(found.records[0]).pixels[0, 0] == 40
+        assert "questions with the same option twice: 1" in found.notes
+
+    def test_a_group_that_the_table_states(self, tmp_path: Path, tsv: _MakeTsv) -> None:
+        rows = [(number, PNG, "?", "x", "y", "", "", "A", group) for number, group in enumerate(("p1", "p1", ""))]
+        tsv("QA_dev", (*QA, "group"), *rows)
+        assert [one.group for one in load("medq-bench", tmp_path)] == ["p1", "p1", "medqbench_QA_dev.tsv#2"]
+
     @pytest.mark.parametrize(
         ("header", "cells"),
         [
@@ -398,10 +419,10 @@ class TestMedqBench:
             ((1, PNG, "?", "x", "y", "", "", "C"), "the answer 'C' is none of the options"),
             ((1, PNG, "?", "x", "y", "", "", 4), "the answer '4' is none of the options"),
             ((1, PNG, "?", "x", "", "z", "", "A"), "an option before C is empty"),
-            ((1, PNG, "?", "x", "x", "", "", "A"), "two options of a question are the same"),
             ((1, PNG, "", "x", "y", "", "", "A"), "at least 1 character"),
             (("", PNG, "?", "x", "y", "", "", "A"), "row 1 has no index"),
-            (("../1", PNG, "?", "x", "y", "", "", "A"), "an index of other than letters"),
+            (("1" * 65, PNG, "?", "x", "y", "", "", "A"), "an index of control characters or more than 64"),
+            ((1, PNG, "?", "x", "y", "", "", "1_0"), "the answer '1_0' is none of the options"),
             ((1, "", "?", "x", "y", "", "", "A"), "neither an image nor an image_path"),
             ((1, "[__import__('os').getcwd()]", "?", "x", "y", "", "", "A"), "not a valid list"),
         ],
@@ -559,6 +580,24 @@ class TestFolder:
             load("folder", tmp_path)
         with pytest.raises(UsageError, match="no column 'y' for the score"):
             load("folder", tmp_path, file="x", score="y")
+
+    def test_a_decimal_comma_where_semicolons_separate(self, tmp_path: Path) -> None:
+        _write(tmp_path, ["1.png"])
+        _table(tmp_path / "t.csv", [["file", "score"], ["1.png", "3,5"]], ";")
+        assert load("folder", tmp_path).records[0].scores == {"score": 3.5}
+        _table(tmp_path / "t.csv", [["file", "score"], ["1.png", "3,5"]])  # quoted: thousands, or a slip
+        with pytest.raises(InputError, match="the score is a number"):
+            load("folder", tmp_path)
+
+    def test_a_file_without_an_ending(self, tmp_path: Path) -> None:
+        self._make(tmp_path, [["file", "score"], ["IM0001", 1]])
+        found = load("folder", tmp_path)
+        assert found.image(found.records[0]).shape == (16, 16)
+
+    def test_two_files_of_one_id(self, tmp_path: Path) -> None:
+        self._make(tmp_path, [["file", "score"], ["a/b.png", 1], ["a-b.png", 1]])
+        with pytest.raises(UsageError, match=r"two records of .* have the id 'a-b'; rename the file of one"):
+            load("folder", tmp_path)
 
     def test_two_tables(self, tmp_path: Path) -> None:
         self._make(tmp_path, [["file", "score"], ["1.png", 1]])

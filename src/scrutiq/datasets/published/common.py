@@ -24,6 +24,7 @@ __all__ = [
     "ENDINGS",
     "check_join",
     "column",
+    "delimiter_of",
     "folder_of",
     "image_files",
     "listed",
@@ -88,6 +89,12 @@ def wide_cells() -> Iterator[None]:
             csv.field_size_limit(before)
 
 
+def delimiter_of(text: str) -> str:
+    """Return what separates the cells of a table: whichever of tab, semicolon and comma its header has most of."""
+    heading = next((line for line in text.splitlines() if line.strip()), "")
+    return max("\t;,", key=heading.count)
+
+
 def read_table(path: Path, needed: Sequence[str] = ()) -> list[dict[str, str]]:
     """Read a table with a header: separated by tabs, semicolons or commas, whichever its header has most of.
 
@@ -103,8 +110,7 @@ def read_table(path: Path, needed: Sequence[str] = ()) -> list[dict[str, str]]:
         the header.
     """
     text = read_text(path)
-    heading = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max("\t;,", key=heading.count)
+    delimiter = delimiter_of(text)
     rows: list[dict[str, str]] = []
     header: list[str] = []
     try:
@@ -161,7 +167,9 @@ def number(cell: object, low: float, high: float, where: str) -> float:
         If it is no number, or lies outside.
     """
     try:
-        value = float(cell) if isinstance(cell, int | float | str) and not isinstance(cell, bool) else math.nan
+        is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
+        is_text = isinstance(cell, str) and "_" not in cell  # float() would read 1_0 as 10
+        value = float(cell) if is_number or is_text else math.nan  # type: ignore[arg-type]
     except ValueError:
         value = math.nan
     if not low <= value <= high:

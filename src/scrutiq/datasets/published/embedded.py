@@ -85,7 +85,7 @@ def decode(cell: str, where: str) -> bytes:
 
 
 class Embedded(Mapping[str, bytes]):
-    """The image files inside a set's tables, by their written path (``table.tsv#index``, ``table.tsv#index-1``).
+    """The image files inside a set's tables, by their written path (``table.tsv#index``, ``table.tsv#index/1``).
 
     A file is decoded when it is asked for; an `InputError` says where the table has changed since it was read.
 

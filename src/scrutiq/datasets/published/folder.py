@@ -1,6 +1,7 @@
 """A folder of images with a table of scores: any set of your own.
 
 One CSV, TSV or JSON Lines file holds a row an image: the image's path relative to the table, and one column a score.
+Where semicolons separate the cells, a comma is a decimal point.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from scrutiq.datasets.dataset import Dataset
 from scrutiq.datasets.published.common import (
     check_join,
     column,
+    delimiter_of,
     folder_of,
     image_files,
     number,
@@ -92,6 +94,7 @@ def load(
     else:
         names = [_field(one) for one in scores]
     kind = _modality(modality)
+    decimal_comma = path.suffix.lower() != ".jsonl" and delimiter_of(read_text(path)) == ";"
     records = []
     for line, row in enumerate(rows, start=1):
         where = f"row {line} of {path.name}"
@@ -99,7 +102,7 @@ def load(
         for one, name in zip(scores, names, strict=True):
             low, high = scale.dimension(name).range if scale is not None else (-math.inf, math.inf)
             if row[one]:
-                values[name] = number(row[one], low, high, where)
+                values[name] = number(row[one].replace(",", ".") if decimal_comma else row[one], low, high, where)
                 if math.isinf(values[name]):
                     raise InputError(f"{where}: the score is not finite.")
         records.append(
@@ -113,7 +116,10 @@ def load(
                 scores=values,
             )
         )
-    check_join("the folder", [one.files["target"] for one in records], image_files(root, "", deep=True))
+    labelled = [one.files["target"] for one in records]
+    # A DICOM file often has no ending; one that is labelled need not look like an image.
+    there = [*image_files(root, "", deep=True), *(name for name in labelled if (root / name).is_file())]
+    check_join("the folder", labelled, there)
     return Dataset(root.resolve().name or "folder", root, tuple(records), None if scale is None else scale.name)
 
 

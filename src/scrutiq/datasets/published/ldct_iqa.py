@@ -77,9 +77,13 @@ def load(folder: str | os.PathLike[str]) -> Dataset:
                 scores={"overall": score},
             )
         )
-    notes = ["the images hold a display window mapped to [0, 1], not HU"]
+    notes = []
+    if not any(
+        (root / place / "scrutiq.json").is_file() for place in ("", *used)
+    ):  # a set that was built says its unit
+        notes.append("the images hold a display window mapped to [0, 1], not HU")
     if any(one.group is None for one in records):
-        notes.append("the patients are not published, so images of one patient may be in two folds")
+        notes.append("the labels do not say whose the images are, so those of one patient may be in two folds")
     return Dataset("ldct-iqa", root, tuple(records), "ldct", tuple(notes))
 
 

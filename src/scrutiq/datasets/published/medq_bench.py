@@ -9,7 +9,8 @@ Layout as published for VLMEvalKit; any of the tables may be absent::
 ``image`` is a file as base64, or, with 64 characters or fewer, the index of another row of the table whose image it
 shares. ``image_path`` is relative to the table; lists are Python lists of texts. Where a table has both, the image is
 taken, and the path is its name only. ``answer`` is a letter or a number from 0; it may be missing. All other columns
-are kept in ``extra``, to break results down by; ``modality`` is read where it is one of ours.
+are kept in ``extra``, to break results down by; ``modality`` is read where it is one of ours. Tables that Scrutiq built
+also say the ``group`` of each row; the published ones do not, and there each image is one.
 
 Source: Liu J et al., MedQ-Bench: Evaluating and Exploring Medical Image Quality Assessment Abilities in MLLMs.
 """
@@ -20,6 +21,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from scrutiq.core import InputError, Modality, Role, UsageError
 from scrutiq.datasets.dataset import Dataset
@@ -104,6 +106,9 @@ def load(folder: str | os.PathLike[str], *, kind: str = "", split: str = "") -> 
         notes.append(f"records whose modality is not stated in words that Scrutiq knows: {unknown}")
     if open_ := sum(one.question is not None and one.question.answer is None for one in records):
         notes.append(f"questions without a published answer: {open_}")
+    asked = [one.question.options for one in records if one.question is not None]
+    if twice := sum(len(set(options)) < len(options) for options in asked):
+        notes.append(f"questions with the same option twice: {twice}")
     places = {name.rpartition("/")[0] for name in named}
     if beside := set(image_files(root, *places)) - named:
         notes.append(f"images beside those of the tables that no table names: {len(beside)} ({listed(beside)})")
@@ -120,9 +125,9 @@ def _rows(path: Path, task: str, embedded: Embedded) -> list[tuple[str, dict[str
         where = f"{path.name}, index {index or '(empty)'}"
         if not index:
             raise InputError(f"row {len(rows) + 1} has no index.", str(path))
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", index):
+        if len(index) > MAX_REFERENCE or not index.isprintable():
             raise InputError(
-                f"row {len(rows) + 1} has an index of other than letters, digits, '_', '.', '-'.", str(path)
+                f"row {len(rows) + 1} has an index of control characters or more than {MAX_REFERENCE}.", str(path)
             )
         images, place = _images(row, path, index, where)
         if isinstance(images, str):  # the index of another row
@@ -168,7 +173,8 @@ def _images(
     if parts:
         for _, _, text in parts:
             decode(text, where)
-        names = [f"{path.name}#{index}" + (f"-{number}" if number else "") for number in range(len(parts))]
+        name = f"{path.name}#{quote(index, safe=' ')}"
+        names = [name + (f"/{number}" if number else "") for number in range(len(parts))]
         return names, [(name, position) for name, position, _ in parts]
     if not paths:
         raise InputError(f"{where}: there is neither an image nor an image_path.", str(path))
@@ -199,7 +205,7 @@ def _record(task: str, split: str, path: Path, index: str, row: dict[str, str], 
         files=dict(zip((Role.TARGET.value, Role.OTHER.value), images, strict=False)),
         modality=_MODALITIES.get(row[said].strip().casefold(), Modality.UNKNOWN) if said else Modality.UNKNOWN,
         split=split,
-        group=images[0],
+        group=row.get("group", "").strip() or images[0],
         extra=extra,
         **fields,
     )
@@ -212,7 +218,13 @@ def _question(row: dict[str, str], where: str) -> dict[str, Any]:
     cell = row.get("answer", "").strip()
     answer = None
     if cell:
-        answer = int(cell) if cell.isdecimal() else _LETTERS.find(cell.upper()) if len(cell) == 1 else -1
+        answer = (
+            int(cell.removesuffix(".0"))
+            if re.fullmatch(r"[0-9](\.0)?", cell)
+            else _LETTERS.find(cell.upper())
+            if len(cell) == 1
+            else -1
+        )
         if not 0 <= answer < len(letters):
             raise InputError(f"{where}: the answer {cell[:20]!r} is none of the options.")
     kind = column(row, ("question_type", "type"))

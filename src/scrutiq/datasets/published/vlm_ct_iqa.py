@@ -74,7 +74,7 @@ def load(folder: str | os.PathLike[str]) -> Dataset:
     )
     notes = [
         "the scores are those of radiologists, the texts those of a language model that was told the score",
-        "the patients are not published, so images of one patient may be in two splits",
+        "the labels do not say whose the images are, so those of one patient may be in two splits",
     ]
     if there is None:
         notes.append("the images are not here; they are those of the LDCT-IQA challenge")
