@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import typer
 from typer.testing import CliRunner
 
 from scrutiq import rubrics
@@ -141,13 +142,21 @@ def command_help() -> str:
     """Return one section a verb, with what its ``--help`` prints."""
     runner = CliRunner(env={"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"})
     sections = []
-    for command in app.registered_commands:
-        assert command.callback is not None
-        verb = command.name or command.callback.__name__
-        text = runner.invoke(app, [verb, "--help"], prog_name="scrutiq", catch_exceptions=False).output
+    for verb in _verbs(app):
+        text = runner.invoke(app, [*verb.split(), "--help"], prog_name="scrutiq", catch_exceptions=False).output
         body = "\n".join(line.rstrip() for line in text.strip().splitlines())
         sections.append(f"## `scrutiq {verb}`\n\n```text\n{body}\n```")
     return "\n\n".join(sections)
+
+
+def _verbs(group: typer.Typer, above: str = "") -> Iterator[str]:
+    """Yield every verb, those of a group after its name."""
+    for command in group.registered_commands:
+        assert command.callback is not None
+        yield above + (command.name or command.callback.__name__)
+    for inner in group.registered_groups:
+        assert inner.typer_instance is not None
+        yield from _verbs(inner.typer_instance, f"{above}{inner.name} ")
 
 
 def thresholds() -> str:

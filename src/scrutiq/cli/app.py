@@ -190,6 +190,51 @@ def degrade(
     verb.run(image, name, severity, out, seed, frame, modality, window, spacing, format)
 
 
+dataset = typer.Typer(help="Build data sets from recipes, say what one holds, and check it.", no_args_is_help=True)
+app.add_typer(dataset, name="dataset")
+
+
+@dataset.command("build", no_args_is_help=True)
+def dataset_build(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a YAML file.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="An empty or new folder; with --resume that of a build.")],
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the base images. [SCRUTIQ_SHARED/data]")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted build stopped.")] = False,
+) -> None:
+    """Build the data set of a recipe: images, manifest, published layout, data card."""
+    from scrutiq.cli import dataset as verb
+
+    raise typer.Exit(verb.build(recipe, out, data, jobs, resume))
+
+
+@dataset.command("info", no_args_is_help=True)
+def dataset_info(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A data set that was built.")],
+    format: Annotated[TextFormat, typer.Option(help="What stdout shows.")] = TextFormat.TABLE,
+) -> None:
+    """Show the data card of a data set."""
+    from scrutiq.cli import dataset as verb
+
+    verb.info(folder, format)
+
+
+@dataset.command("check", no_args_is_help=True)
+def dataset_check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A data set that was built.")],
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the base images. [SCRUTIQ_SHARED/data]")
+    ] = None,
+    format: Annotated[TextFormat, typer.Option(help="What stdout shows.")] = TextFormat.TABLE,
+) -> None:
+    """Verify a data set: files, labels, splits, answers, and that its images can be made again."""
+    from scrutiq.cli import dataset as verb
+
+    raise typer.Exit(verb.check(folder, data, format))
+
+
 @app.command(no_args_is_help=True)
 def agree(
     pred: Annotated[Path, typer.Argument(metavar="PRED", help="CSV, JSON or JSONL of id and score(s).")],
