@@ -65,9 +65,14 @@ class Maker:
         self.bases = bases
         self._design = design(recipe)
         self.base = lru_cache(maxsize=4)(self._read)
+        self.degraded = lru_cache(maxsize=4)(self._degraded)
 
     def _read(self, identity: str) -> Image:
         return prepared(self.bases[identity], self.recipe.bases.max_side)
+
+    def _degraded(self, base: str, steps: tuple[Step, ...]) -> Image:
+        """Return a base with steps made in order; what several items have in common is made once."""
+        return degraded(self.degraded(base, steps[:-1]), steps[-1:]) if steps else self.base(base)
 
     def image(self, item: Item) -> tuple[Image, dict[str, JsonValue]]:
         """Return the image of an item, and what only its pixels tell."""

@@ -301,7 +301,8 @@ def _parse(content: str, name: str) -> Recipe:
 
 
 def _sentence(problem: Any, root: yaml.Node | None, model: type[_Common]) -> str:
-    location: Sequence[str | int] = [part for part in problem["loc"] if part != "[key]"]
+    loc = problem["loc"][1:] if problem["loc"][:1] and problem["loc"][0] in _KINDS else problem["loc"]
+    location: Sequence[str | int] = [part for part in loc if part != "[key]"]
     place = ".".join(map(str, location)) or "the recipe"
     if problem["type"] == "missing":
         text = f"{place} is missing; add it"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from scrutiq.core import Image, Modality, UsageError
+from scrutiq.core import Image, InputError, Modality, UsageError
 from scrutiq.datasets.bases import BaseImage, base, bases, data_folder
 from scrutiq.datasets.build.images import fit
 from scrutiq.datasets.build.recipe import BaseChoice
@@ -33,6 +33,7 @@ class Sources:
         for name in choice.sets or ():
             base(name)  # refuses a name that is not in the table
         self._found: dict[Modality, tuple[BaseImage, ...]] = {}
+        self._fitting: dict[str, tuple[str, ...]] = {}
 
     def of(self, modality: Modality) -> tuple[BaseImage, ...]:
         """Return the images of a modality, in the order of the table.
@@ -85,16 +86,23 @@ class Sources:
     def fit(self, images: Sequence[BaseImage], exclude: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
         """Return which degradations can be made in each image, by the image's id.
 
-        One image of each set is looked at; the images of a set are of one kind.
+        The first image of each set that can be read is looked at; the images of a set are of one kind.
         """
-        fitting: dict[str, tuple[str, ...]] = {}
-        for one in images:
-            if one.base not in fitting:
-                image = prepared(one, self.choice.max_side)
-                fitting[one.base] = tuple(
-                    name for name in planar(image.modality) if name not in exclude and get(name).unfit(image) is None
-                )
-        return {one.id: fitting[one.base] for one in images}
+        return {one.id: tuple(name for name in self._fit(one) if name not in exclude) for one in images}
+
+    def _fit(self, wanted: BaseImage) -> tuple[str, ...]:
+        if wanted.base not in self._fitting:
+            for one in (wanted, *(o for found in self._found.values() for o in found if o.base == wanted.base)):
+                try:
+                    image = prepared(one, self.choice.max_side)
+                except InputError:
+                    continue  # it is recorded as failed when it is made
+                fitting = tuple(name for name in planar(image.modality) if get(name).unfit(image) is None)
+                self._fitting[wanted.base] = fitting
+                break
+            else:
+                self._fitting[wanted.base] = ()
+        return self._fitting[wanted.base]
 
 
 def prepared(one: BaseImage, max_side: int) -> Image:

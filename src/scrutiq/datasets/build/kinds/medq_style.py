@@ -36,8 +36,9 @@ SPLITS = ("dev", "test")
 MILD, SEVERE = (0.42, 0.62), (0.75, 1.0)
 #: Of the two images of a fine-grained comparison: visible in both, and a subtle step apart.
 FINE, STEP = (0.45, 0.75), 0.25
-#: How far the share of modality-specific questions may be from what is asked for: they come in whole blocks.
-SPECIFIC_WITHIN = 0.03
+#: How far the share of modality-specific questions may be from what is asked for, and by how many questions more: they
+#: come in whole blocks.
+SPECIFIC_WITHIN, SPECIFIC_BLOCKS = 0.03, 12
 #: Soft tissue, as the abdominal window of IQAGPT, section 2.1.
 CT_WINDOW = Window.from_bounds(-160, 240)
 
@@ -380,7 +381,8 @@ def _wrong_counts(
             if abs(counts[level] - share * len(half)) > 1 + 0.5 * len(recipe.modalities):
                 problems.append(f"{split} has {counts[level]} images with {level} degradation, not {share:.1%}.")
     own = [one for one in questions if one.extra["scope"] == "modality-specific"]
-    if questions and abs(len(own) / len(questions) - recipe.specific) > SPECIFIC_WITHIN:
+    within = SPECIFIC_WITHIN + SPECIFIC_BLOCKS / max(len(questions), 1)
+    if questions and abs(len(own) / len(questions) - recipe.specific) > within:
         problems.append(
             f"{len(own) / len(questions):.1%} of the questions are specific to the modality, not {recipe.specific:.1%}."
         )
