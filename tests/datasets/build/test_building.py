@@ -159,7 +159,7 @@ def test_a_disk_that_is_too_small_is_refused(
     pairs_recipe: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1))
-    with pytest.raises(UsageError, match="needs about .* GB and --out has 0.0 GB left"):
+    with pytest.raises(UsageError, match=r"needs about .* GB and --out has 0\.0 GB left"):
         build(pairs_recipe, tmp_path / "out", data=data)
 
 

@@ -83,7 +83,13 @@ def work(
                             suspects.append(task)
                         else:
                             yield result
-            except (KeyboardInterrupt, GeneratorExit):
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                for future in running:  # what the workers had in hand is finished: keep it
+                    if not future.cancelled() and future.exception() is None:
+                        yield future.result()
+                raise
+            except GeneratorExit:
                 pool.shutdown(cancel_futures=True)
                 raise
         # A process died. Which task brought it down shows when each has a process of its own.

@@ -1,7 +1,7 @@
 """``ct-iqa``: eight qualities of every slice, with scores and captions on the rubric ``ct-iqa``.
 
 The design is that of CT-IQA (Chen et al., IQAGPT, arXiv 2312.15663, section 2.1): normal dose, a quarter of it, that
-denoised by MAP-NN at five depths and by RED-CNN, with and without lesions. There a radiologist scored; here a fixed rule
+denoised by MAP-NN at five depths and by RED-CNN, with and without lesions. There a radiologist scored; here a rule
 does, from what making the image did to it, which is known exactly because the slice before it is known:
 
 * noise and structural fidelity: the RMSE to that slice within the body, values cut to -160 to 240 HU;
