@@ -1,0 +1,1 @@
+"""Degradations of endoscopic frames, made in linear light within the field of view."""
