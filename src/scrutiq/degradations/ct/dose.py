@@ -22,7 +22,7 @@ from scrutiq.core import UsageError
 from scrutiq.degradations.ct.attenuation import WATER_PER_MM
 from scrutiq.degradations.ct.geometry import Geometry
 
-__all__ = ["REFERENCE", "Dose", "added_noise", "added_variance", "bow_tie", "counts", "noise"]
+__all__ = ["REFERENCE", "Dose", "added_noise", "added_variance", "bow_tie", "counts", "noise", "starved"]
 
 Float = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]
@@ -121,8 +121,7 @@ def noise(expected: Array, dose: Dose, rng: np.random.Generator) -> Array:
     """
     quantum = rng.standard_normal(expected.shape)
     electronic = rng.standard_normal(expected.shape)
-    measured = expected + np.sqrt(expected) * quantum + (quantum**2 - 1) / 6 + dose.electronic * electronic
-    return np.asarray(np.log(expected) - np.log(np.maximum(measured, _LEAST)))
+    return _error(expected, dose, quantum, electronic)
 
 
 def added_noise(
@@ -155,6 +154,28 @@ def added_noise(
     added = added_variance(full, fraction, dose)
     whole = 1 / part + (dose.electronic / part) ** 2
     return np.asarray(noise(part, dose, rng) * np.sqrt(added / whole), dtype=np.float32)
+
+
+def starved(few: Array, many: Array, dose: Dose, normal: Array) -> Array:
+    """Return the noise that line integrals gain when their counts fall.
+
+    Parameters
+    ----------
+    few, many : ndarray
+        Counts after and before, few <= many.
+    dose : Dose
+        Its electronic noise.
+    normal : ndarray, shape (2, *few.shape)
+        Normal numbers.
+    """
+    few = np.maximum(few, _LEAST)
+    before, after = (1 / n + (dose.electronic / n) ** 2 for n in (np.maximum(many, _LEAST), few))
+    return _error(few, dose, normal[0], normal[1]) * np.sqrt(np.clip(1 - before / after, 0, 1))
+
+
+def _error(expected: Array, dose: Dose, quantum: Array, electronic: Array) -> Array:
+    measured = expected + np.sqrt(expected) * quantum + (quantum**2 - 1) / 6 + dose.electronic * electronic
+    return np.asarray(np.log(expected) - np.log(np.maximum(measured, _LEAST)))
 
 
 def _check(fraction: float) -> None:

@@ -1,0 +1,101 @@
+"""How strong the straight structures are that a slice shows where there should be none."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft, ndimage
+
+from scrutiq.degradations.ct.where import around, hounsfield, spaced
+from scrutiq.metrics import Context, Measure
+
+__all__ = ["AIR_SHADOWS_HU", "STREAKS_HU", "directional_energy"]
+
+Array = npt.NDArray[np.float64]
+
+_DIRECTIONS, _ALONG, _TREND, _WINDOW = 16, 6.0, 4.0, 9
+
+
+def directional_energy(values: Array, mask: npt.NDArray[np.bool_]) -> Array:
+    """Return the local mean square along the direction in which it is highest.
+
+    Parameters
+    ----------
+    values : ndarray, shape (H, W)
+    mask : ndarray of bool, shape (H, W)
+        Where they count. Outside they are not looked at.
+
+    Returns
+    -------
+    ndarray of float64, shape (H, W)
+        The values without their local mean (Gaussian, 4 pixels) are averaged along each of 16 directions (Gaussian, 6
+        pixels), squared, and averaged over 9 x 9 pixels; of the directions, the largest. Noise averages out along any
+        line, a streak along its own does not.
+    """
+    weight = ndimage.gaussian_filter(mask.astype(np.float64), _TREND)
+    trend = ndimage.gaussian_filter(np.where(mask, values, 0.0), _TREND) / np.maximum(weight, 1e-3)
+    fine = np.where(mask, values - trend, 0.0)
+    rows, columns = values.shape
+    size = (fft.next_fast_len(rows + 32, True), fft.next_fast_len(columns + 32, True))
+    spectrum = fft.rfft2(fine, size)
+    down, right = fft.fftfreq(size[0])[:, None], fft.rfftfreq(size[1])[None]
+    best = np.zeros_like(fine)
+    for turn in np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS:
+        along = right * np.cos(turn) + down * np.sin(turn)
+        mean = fft.irfft2(spectrum * np.exp(-2 * (np.pi * _ALONG * along) ** 2), size)[:rows, :columns]
+        np.maximum(best, ndimage.uniform_filter(mean**2, _WINDOW), out=best)
+    return best
+
+
+def _streaks(context: Context) -> float:
+    air = around(context)
+    energy = directional_energy(hounsfield_of_air(context), air)
+    return float(np.sqrt(np.median(energy[air])))
+
+
+def _shadows(context: Context) -> float:
+    air = around(context, farthest_mm=40.0)
+    return float(ndimage.uniform_filter(hounsfield_of_air(context), 3)[air].std())
+
+
+def hounsfield_of_air(context: Context) -> Array:
+    """Return the CT numbers with everything denser than -600 HU cut off there, so that only air varies."""
+    return np.minimum(hounsfield(context), -600.0)
+
+
+STREAKS_HU = Measure(
+    name="streaks_hu",
+    unit="HU",
+    title="amplitude of straight structures in the air about the body",
+    direction="lower is better",
+    range=(0, float("inf")),
+    source=(
+        "Root of the median, over the air within 60 mm of the skin, of the local mean square along the direction of "
+        "most energy (16 directions). Streaks cross the air; in tissue, anatomy would be taken for them."
+    ),
+    limits=(
+        "A slice whose body fills the field has no air to measure. Values below -1000 HU, which many scanners cut "
+        "off, are not seen. Sheets and tubes on the skin count as streaks. It does not tell what made the streaks."
+    ),
+    needs=spaced,
+    value=_streaks,
+)
+
+AIR_SHADOWS_HU = Measure(
+    name="air_shadows_hu",
+    unit="HU",
+    title="how uneven the air next to the body is",
+    direction="lower is better",
+    range=(0, float("inf")),
+    source=(
+        "Standard deviation of 3 x 3 means over the air within 40 mm of the skin. Views that do not fit together "
+        "leave shadows and streaks outside the body, where an image holds nothing else: the ghost-to-signal "
+        "measurement of MR (IEC 62464-1:2018) taken over to CT."
+    ),
+    limits=(
+        "A slice whose body fills the field has no air to measure. Sheets, tubes and the cushion of the table count. "
+        "It does not tell motion from other causes of streaks."
+    ),
+    needs=spaced,
+    value=_shadows,
+)

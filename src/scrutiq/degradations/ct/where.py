@@ -1,0 +1,97 @@
+"""Where in a CT slice the measurements of its degradations look: body, depth, air, and polar coordinates."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from scrutiq.core import HU, Modality
+from scrutiq.metrics import Context
+from scrutiq.metrics.undefined import Undefined
+
+__all__ = ["around", "body", "calibrated", "depth", "hounsfield", "polar", "spaced"]
+
+Bool = npt.NDArray[np.bool_]
+Array = npt.NDArray[np.float64]
+
+#: CT numbers that count: below air are padding and clipped streaks, and metal would outweigh everything.
+_LOWEST, _HIGHEST = -1000.0, 1000.0
+
+
+def calibrated(context: Context) -> str | None:
+    """Return why a measurement in HU of a CT slice does not apply, or None."""
+    image = context.image
+    return None if image.unit == HU and image.modality is Modality.CT else "It is measured in HU, on CT images."
+
+
+def spaced(context: Context) -> str | None:
+    """Return why a measurement that also needs distances in mm does not apply, or None."""
+    if (reason := calibrated(context)) is not None:
+        return reason
+    return None if context.image.spacing is not None else "The pixel spacing is not known."
+
+
+def hounsfield(context: Context) -> Array:
+    """Return the CT numbers, cut to -1000 to 1000 HU, invalid pixels as air, shape (H, W)."""
+    pixels = context.image.pixels
+    if context.image.valid is not None:
+        pixels = np.where(context.image.valid, pixels, np.float32(_LOWEST))
+    return np.clip(pixels.astype(np.float64), _LOWEST, _HIGHEST)
+
+
+def body(context: Context) -> Bool:
+    """Return the body with what it encloses, shape (H, W).
+
+    Raises
+    ------
+    Undefined
+        If there is no tissue.
+    """
+    return np.asarray(ndimage.binary_fill_holes(ndimage.binary_dilation(context.tissue, iterations=2)))
+
+
+def depth(context: Context) -> Array:
+    """Return how deep each pixel lies in the body: 0 outside, 1 at the deepest, shape (H, W).
+
+    Raises
+    ------
+    Undefined
+        If there is no tissue.
+    """
+    # The border of the image ends the body too, where it is cut off.
+    distance = ndimage.distance_transform_edt(np.pad(body(context), 1))[1:-1, 1:-1]
+    return np.asarray(distance / distance.max(), dtype=np.float64)
+
+
+def around(context: Context, nearest_mm: float = 4.0, farthest_mm: float = 60.0) -> Bool:
+    """Return the air about the body, without the table and what else lies in it, shape (H, W).
+
+    Raises
+    ------
+    Undefined
+        If there is no tissue, or little air is in view.
+    """
+    image = context.image
+    assert image.spacing is not None
+    smooth = ndimage.uniform_filter(hounsfield(context), 3)
+    h, w = image.shape
+    y, x = np.ogrid[:h, :w]
+    circle = np.hypot(y - (h - 1) / 2, x - (w - 1) / 2) < min(h, w) / 2 - 2
+    to_body = ndimage.distance_transform_edt(~body(context), sampling=image.spacing)
+    # Streaks reach some hundred HU; what lies in the air is denser, and larger than a streak is wide.
+    things = ndimage.binary_opening(smooth > -600, iterations=1)
+    to_things = ndimage.distance_transform_edt(~things, sampling=image.spacing)
+    air = circle & (to_body > nearest_mm) & (to_body < farthest_mm) & (to_things > nearest_mm)
+    if air.sum() < 500:
+        raise Undefined("Too little air about the body is in view.")
+    return np.asarray(air)
+
+
+def polar(values: npt.NDArray[np.floating], angles: int = 720) -> Array:
+    """Return values on circles about the middle of the image, shape (angles, radii); the radius rises by one pixel."""
+    h, w = values.shape
+    turn = np.linspace(0, 2 * np.pi, angles, endpoint=False)[:, None]
+    radius = np.arange(min(h, w) // 2 - 1)[None] + 0.5
+    places = [(h - 1) / 2 - radius * np.sin(turn), (w - 1) / 2 + radius * np.cos(turn)]
+    return np.asarray(ndimage.map_coordinates(values, places, np.float64, order=1))
