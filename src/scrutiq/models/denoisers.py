@@ -6,6 +6,8 @@ an image of any size from 21 x 21 (RED-CNN) or 9 x 9 (MAP-NN) pixels.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from scrutiq.core import MissingExtraError
@@ -42,8 +44,8 @@ class RedCNN(nn.Module):
     def __init__(self, width: int = 96, kernel: int = 5) -> None:
         super().__init__()
         ends = [1, width, width, width, width, width]
-        self.encoder = nn.ModuleList(nn.Conv2d(a, b, kernel) for a, b in zip(ends, ends[1:], strict=False))
-        self.decoder = nn.ModuleList(nn.ConvTranspose2d(b, a, kernel) for a, b in zip(ends, ends[1:], strict=False))
+        self.encoder = nn.ModuleList(nn.Conv2d(a, b, kernel) for a, b in pairwise(ends))
+        self.decoder = nn.ModuleList(nn.ConvTranspose2d(b, a, kernel) for a, b in pairwise(ends))
         _start_as_identity(self.decoder[0])
 
     def forward(self, image: Tensor) -> Tensor:
@@ -82,8 +84,8 @@ class ConveyingEncoderDecoder(nn.Module):
     def __init__(self, width: int = 32) -> None:
         super().__init__()
         ends = [1, width, width, width, width]
-        self.encoder = nn.ModuleList(nn.Conv2d(a, b, 3) for a, b in zip(ends, ends[1:], strict=False))
-        self.decoder = nn.ModuleList(nn.ConvTranspose2d(b, a, 3) for a, b in zip(ends, ends[1:], strict=False))
+        self.encoder = nn.ModuleList(nn.Conv2d(a, b, 3) for a, b in pairwise(ends))
+        self.decoder = nn.ModuleList(nn.ConvTranspose2d(b, a, 3) for a, b in pairwise(ends))
         self.merge = nn.ModuleList(nn.Conv2d(2 * width, width, 1) for _ in range(3))
         _start_as_identity(self.decoder[0])
 
@@ -144,7 +146,7 @@ class Critic(nn.Module):
         super().__init__()
         ends = [1, width, width, 2 * width, 2 * width, 4 * width, 4 * width]
         layers: list[nn.Module] = []
-        for index, (a, b) in enumerate(zip(ends, ends[1:], strict=False)):
+        for index, (a, b) in enumerate(pairwise(ends)):
             layers += [nn.Conv2d(a, b, 3, stride=1 + index % 2, padding=1), nn.LeakyReLU(0.2)]
         last = int(np.ceil(side / 8))
         layers += [nn.Flatten(), nn.Linear(4 * width * last**2, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1)]

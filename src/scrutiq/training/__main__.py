@@ -16,7 +16,7 @@ def main() -> int:
     """Run the command line, and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m scrutiq.training", description="Train the networks of a recipe.")
     parser.add_argument("recipe", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the weights, the figures and the checkpoints")
+    parser.add_argument("--out", type=Path, required=True, help="folder of weights, figures and checkpoints")
     shared = Path(os.environ.get("SCRUTIQ_SHARED", "../shared")) / "data"
     parser.add_argument("--data", type=Path, default=shared, help="folder that holds the recipe's folder of images")
     parser.add_argument("--afresh", action="store_true", help="do not go on from the checkpoints in the folder")

@@ -73,8 +73,7 @@ def figures(pairs: Iterable[Pair], methods: dict[str, Method], seed: int) -> dic
         full = np.clip(pair.full.pixels, LEAST_HU, MOST_HU)
         values = np.clip(low.pixels, LEAST_HU, MOST_HU)
         noise = _noise(low)
-        for name, method in {"full dose": lambda hu, noise, full=full: full, **methods}.items():
-            made = method(values, noise)
+        for name, made in (("full dose", full), *((n, m(values, noise)) for n, m in methods.items())):
             error = float(np.sqrt(np.mean((made - full)[tissue] ** 2)))
             row = (error, _noise(low.replace(pixels=made)))
             seen.setdefault(name, {}).setdefault(pair.patient, []).append(row)

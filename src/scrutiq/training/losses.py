@@ -34,4 +34,5 @@ def gradient_penalty(critic: nn.Module, real: Tensor, made: Tensor) -> Tensor:
     share = torch.rand(len(real), 1, 1, 1)
     between = (share * real + (1 - share) * made).detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    return PENALTY * (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    penalty: Tensor = PENALTY * (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    return penalty

@@ -78,7 +78,7 @@ def split_by_patient(folder: Path, data: Data, seed: int) -> Split:
 
     owners: dict[Path, str] = {}
     for path in sorted(folder.glob("*.dcm")):
-        noise = measure(read(path), ["noise_hu"]).get("noise_hu")
+        noise = measure(_slice(path), ["noise_hu"]).get("noise_hu")
         if noise is not None and noise.value <= data.noise_at_most:
             owners[path] = str(dcmread(path, stop_before_pixels=True, specific_tags=["PatientID"]).PatientID)
     patients = sorted(set(owners.values()))
@@ -101,7 +101,7 @@ def simulate(files: Iterable[Path], split: Split, data: Data, seed: int) -> Iter
     """Make the pairs of some files of a split; the noise of a file depends on the seed and its place in the split."""
     every = sorted(split.patients)
     for path in files:
-        image = read(path)
+        image = _slice(path)
         seeds = np.random.default_rng([seed, every.index(path)]).integers(2**32, size=data.realisations)
         low = tuple(at_dose(image, data.dose, int(s)) for s in seeds)
         yield Pair(path.name, split.patients[path], image, low)
@@ -140,3 +140,10 @@ def patches(
             out[place, k, 0] = patch[:, ::-1] if mirror else patch
     np.clip(out, LEAST_HU, MOST_HU, out=out)
     return out[0], out[1]
+
+
+def _slice(path: Path) -> Image:
+    image = read(path)
+    if not isinstance(image, Image):
+        raise InputError("training takes files of one slice each.", str(path))
+    return image

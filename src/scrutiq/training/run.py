@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,8 @@ def train(
     networks: dict[str, Any] = {}
     for name, network in recipe.networks.items():
         began = time.monotonic()
-        fitted, history = fit(
-            network, recipe.seed, learn, watch, out / f"{name}.checkpoint", lambda line, name=name: log(f"{name}: {line}")  # type: ignore[misc]
-        )
+        tell = partial(_tell, log, name)
+        fitted, history = fit(network, recipe.seed, learn, watch, out / f"{name}.checkpoint", tell)
         digest = export(fitted, out / f"{name}.onnx", recipe.opset)
         minutes = (time.monotonic() - began) / 60
         weights = sum(p.numel() for p in fitted.parameters())
@@ -107,3 +107,7 @@ def train(
     (out / "run.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
     (out / "figures.md").write_text(table(found) + "\n", "utf-8")
     return document
+
+
+def _tell(log: Callable[[str], None], name: str, line: str) -> None:
+    log(f"{name}: {line}")

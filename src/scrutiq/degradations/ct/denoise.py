@@ -37,9 +37,8 @@ _BILATERAL_REACH, _BILATERAL_SIGMA = 4, 2.0
 _NLM_PATCH, _NLM_REACH, _NLM_BANDWIDTH = 5, 6, 0.8
 #: Iterations of Chambolle's projection.
 _TV_STEPS = 60
-#: B3 spline and scales of the undecimated wavelet transform; the coarsest details are 2^4 pixels wide.
+#: B3 spline of the undecimated wavelet transform.
 _SPLINE = np.array([1, 4, 6, 4, 1], dtype=np.float32) / 16
-_SCALES = 4
 #: Standard deviation of each scale's coefficients for white noise of unit standard deviation, for this spline
 #: (Starck and Murtagh, *Astronomical Image and Data Analysis*, 2nd ed. 2006, sec. 2.3).
 _WHITE = (0.889, 0.200, 0.086, 0.041)
@@ -165,10 +164,11 @@ def total_variation(hu: npt.NDArray[np.floating], strength: float) -> Float:
         return values.copy()
     from skimage.restoration import denoise_tv_chambolle
 
-    return np.asarray(denoise_tv_chambolle(values, weight=strength, eps=1e-6, max_num_iter=_TV_STEPS), dtype=np.float32)
+    filtered: Callable[..., Float] = denoise_tv_chambolle
+    return np.asarray(filtered(values, weight=strength, eps=1e-6, max_num_iter=_TV_STEPS), dtype=np.float32)
 
 
-def wavelet(hu: npt.NDArray[np.floating], strength: float) -> Float:
+def wavelet(hu: npt.NDArray[np.floating], strength: float, scales: int = 4) -> Float:
     """Return the image with its wavelet coefficients shrunk.
 
     Parameters
@@ -177,6 +177,9 @@ def wavelet(hu: npt.NDArray[np.floating], strength: float) -> Float:
         Finite.
     strength : float
         Noise to remove, standard deviation in HU if it were white, at least 0.
+    scales : int
+        How many are shrunk, 1 to 4, from the finest; the details of the last are 2^scales pixels wide. Noise that is
+        coarser stays.
 
     Returns
     -------
@@ -193,7 +196,7 @@ def wavelet(hu: npt.NDArray[np.floating], strength: float) -> Float:
     if strength == 0:
         return smooth.copy()
     out = np.zeros_like(smooth)
-    for scale, white in zip(range(_SCALES), _WHITE, strict=True):
+    for scale, white in enumerate(_WHITE[:scales]):
         coarser = smooth
         kernel = np.zeros(4 * 2**scale + 1, np.float32)
         kernel[:: 2**scale] = _SPLINE

@@ -69,7 +69,8 @@ def collaborative(values: Float, strength: float) -> Float:
         raise UsageError(f"block matching needs an image of at least {_SIDE} x {_SIDE} pixels.")
     noisy, sigma = _transformed(values), np.float32(strength)
     first = _filtered(noisy, noisy, _COSINES, sigma, False)
-    return _filtered(noisy, _transformed(first), _COSINES, sigma, True)
+    second = _filtered(noisy, _transformed(first), _COSINES, sigma, True)
+    return np.asarray(second, dtype=np.float32)
 
 
 def _transformed(values: Float) -> Float:
@@ -169,12 +170,13 @@ def _filtered(noisy: Float, guide: Float, cosines: Float, sigma: np.float32, wie
                             s += half[i, m] * cosines[m, j]
                         total[v + i, u + j] += weight * s
                         weights[v + i, u + j] += weight
-    return total / weights
+    total /= weights
+    return total
 
 
 @_compiled
 def _across(group: Float, count: int) -> None:
-    """Transform a group of 1, 2, 4, 8 or 16 blocks by the orthonormal Walsh-Hadamard transform, in place; its own inverse."""
+    """Transform 1, 2, 4 or 8 blocks by the orthonormal Walsh-Hadamard transform, in place; its own inverse."""
     span = 1
     root = np.float32(np.sqrt(0.5))
     while span < count:
