@@ -1,0 +1,1 @@
+"""Degradations of magnetic resonance images, made in k-space."""
