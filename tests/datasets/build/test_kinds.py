@@ -41,9 +41,8 @@ CT_IQA = {
     "title": "A small set of eight qualities",
     "description": "For the tests.",
     "seed": 5,
-    "slices": 4,
+    "slices": 2,
     "test": 0.5,
-    "bases": {"max_side": 256},
 }
 ANGIO = {
     "kind": "angio-triplets",
@@ -134,7 +133,7 @@ class TestCtIqa:
         from scrutiq.datasets.build.building import planned
         from scrutiq.datasets.build.sources import Sources
 
-        recipe = load(write_recipe(tmp_path / "recipe.yaml", CT_IQA))
+        recipe = load(write_recipe(tmp_path / "recipe.yaml", CT_IQA | {"slices": 4}))
         items = planned(recipe, Sources(recipe.bases, data))
         assert Counter(item.facts["quality"] for item in items) == dict.fromkeys(ct_iqa.QUALITIES, 4)
         lesions = {item.case for item in items for step in item.steps if step.degradation == ct_iqa.LESION}
@@ -150,7 +149,7 @@ class TestCtIqa:
             ({"rmse_hu": 0, "gmsd": 0}, {"noise": 1, "structures": 1, "lesion": None, "confidence": 1}),
             (
                 {"rmse_hu": 30, "gmsd": 0.05, "noise_to_contrast": 2},
-                {"noise": 4, "structures": 2, "lesion": 4, "confidence": 3},
+                {"noise": 4, "structures": 3, "lesion": 4, "confidence": 4},
             ),
             (
                 {"rmse_hu": 10, "gmsd": 0.02, "noise_to_contrast": 0.1},
@@ -189,7 +188,7 @@ class TestCtIqa:
         assert built.failed == {}
         assert check(out, data=data, replay=4).problems == []
         records = load_published("ct-iqa", out).records
-        assert len(records) == 32
+        assert len(records) == 16
         mean = {
             quality: np.mean([r.scores["noise"] for r in records if r.extra["quality"] == quality])
             for quality in ct_iqa.QUALITIES

@@ -171,7 +171,7 @@ def test_a_comparison_prefers_what_was_made_less_severe() -> None:
     assert text.endswith("Overall, the first image has higher quality.")
     text, better, grain = comparison((high,), (), (1, "a"))
     assert (better, grain) == ("second", "coarse")
-    assert "the first image shows quantum mottle to a severe degree" in text.lower()
+    assert "the first image is severely degraded (quantum mottle)" in text.lower()
     with pytest.raises(ValueError, match="no order"):
         comparison((low,), (low,), (1, "a"))
 

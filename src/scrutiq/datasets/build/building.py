@@ -111,10 +111,10 @@ def build(
     if find_spec("pyarrow") is None:
         raise MissingExtraError("Building a data set", "parquet")  # now, rather than after hours of work
     wanted = load(recipe) if isinstance(recipe, str | os.PathLike) else recipe
-    sources = Sources(wanted.bases, None if data is None else Path(data))
+    sources = Sources(wanted.bases, None if data is None else Path(data), jobs)
     folder = Path(out)
     _check_folder(folder, resume)
-    items = planned(wanted, sources)
+    items = (_plan_of(wanted, sources, folder) if resume else None) or planned(wanted, sources)
     with _alone(folder):
         journal = Journal(folder / JOURNAL, fingerprint(wanted, items))
         done = journal.read() if resume else {}
@@ -137,6 +137,18 @@ def build(
             if progress is not None:
                 progress(len(done), len(items), one)
         return _finish(wanted, items, done, bases, folder)
+
+
+def _plan_of(recipe: Recipe, sources: Sources, folder: Path) -> list[Item] | None:
+    """Return the plan that an interrupted build of this recipe left, where its bases are still there."""
+    try:
+        if load(folder / RECIPE).hash != recipe.hash:
+            return None
+        items = [Item.model_validate_json(line) for line in (folder / PLAN).read_text("utf-8").splitlines()]
+    except (UsageError, OSError, ValueError):
+        return None
+    there = {one.id: one.group for modality in {item.modality for item in items} for one in sources.of(modality)}
+    return items if all(there.get(item.base) == item.group for item in items) else None
 
 
 def planned(recipe: Recipe, sources: Sources) -> list[Item]:

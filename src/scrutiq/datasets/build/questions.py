@@ -31,12 +31,13 @@ WHOLE = ("reject", "fault", "overall")
 
 
 class Shown(NamedTuple):
-    """An image as the questions see it."""
+    """An image as the questions see it: what was made, and what its base may have by itself."""
 
     id: str
     modality: Modality
     made: str | None
     severity: Severity
+    flaws: tuple[str, ...] = ()
 
     @property
     def attribute(self) -> str | None:
@@ -209,8 +210,14 @@ def _there(asked: str, shown: Shown) -> bool:
 
 
 def _surely_absent(asked: str, shown: Shown) -> bool:
-    """Return whether no reader would find a fault in an image."""
-    return shown.made is None or not confusable(shown.made, asked)
+    """Return whether no reader would find a fault, an attribute at fault, or any fault, in an image."""
+    if asked == "reject":
+        return shown.severity is not Severity.SEVERE
+    if asked == "fault":
+        return shown.made is None and not shown.flaws
+    if "." in asked:
+        return not any(confusable(name, asked) for name in (shown.made, *shown.flaws) if name is not None)
+    return asked not in (shown.attribute, *(words(name).attribute for name in shown.flaws))
 
 
 def _without(pool: list[Shown], taken: Iterable[Shown]) -> list[Shown]:
@@ -240,7 +247,7 @@ def _general_yes_no(dealer: _Dealer, pool: list[Shown]) -> list[Shown]:
         one = pool[0]
         pairs = []
         for other in pool[1:]:
-            pairs = [asked for asked in _subjects(one, other) if _there(asked, one) != _there(asked, other)]
+            pairs = [asked for asked in _subjects(one, other) if _told_apart(asked, one, other)]
             if pairs:
                 break
         else:
@@ -250,6 +257,10 @@ def _general_yes_no(dealer: _Dealer, pool: list[Shown]) -> list[Shown]:
         dealer.block([one, other], chosen[int(dealer.rng.integers(len(chosen)))], ("yes", "no"), specific=False)
         pool = _without(pool, (one, other))
     return pool
+
+
+def _told_apart(asked: str, one: Shown, other: Shown) -> bool:
+    return any(_there(asked, a) and _surely_absent(asked, b) for a, b in ((one, other), (other, one)))
 
 
 def _subjects(one: Shown, other: Shown) -> list[str]:
@@ -299,13 +310,26 @@ def _distinct(pool: Sequence[Shown], key: Callable[[Shown], str | None], most: i
         if (name := key(shown)) is not None:
             buckets[name].append(shown)
     crowd = Counter(shown.attribute for shown in pool)
-    chosen: list[str] = []
+    chosen: dict[str, Shown] = {}
     for name in sorted(buckets, key=lambda n: (-len(buckets[n]), -crowd[buckets[n][0].attribute])):
         if len(chosen) == most:
             break
-        if "." not in name or not any("." in other and confusable(name, other) for other in chosen):
-            chosen.append(name)
-    return [buckets[name][0] for name in chosen]
+        fitting = (one for one in buckets[name] if _beside(name, one, chosen))
+        if (one := next(fitting, None)) is not None:
+            chosen[name] = one
+    return list(chosen.values())
+
+
+def _beside(name: str, shown: Shown, chosen: Mapping[str, Shown]) -> bool:
+    """Return whether an image can be asked with those chosen: no option is a fault that the base of another has."""
+    if "." in name and any("." in other and confusable(name, other) for other in chosen):
+        return False
+    faults = [(key, one) for key, one in (*chosen.items(), (name, shown)) if key != "none"]
+    return all(
+        key == mine or _surely_absent(key, Shown(one.id, one.modality, None, one.severity, one.flaws))
+        for mine, one in (*chosen.items(), (name, shown))
+        for key, _ in faults
+    )
 
 
 def _specific_how(dealer: _Dealer, pool: list[Shown], room: int) -> list[Shown]:
@@ -341,7 +365,7 @@ def _general_how(dealer: _Dealer, pool: list[Shown]) -> list[Shown]:
             none = (
                 dealer.first(pool, lambda one: one.severity is Severity.NONE)
                 if asked == "overall"
-                else _spare(dealer, pool, lambda one, asked=asked: one.attribute != asked)  # type: ignore[misc]
+                else _spare(dealer, pool, lambda one, asked=asked: _surely_absent(asked, one))  # type: ignore[misc]
             )
             if mild is not None and none is not None:
                 block = [none, mild, shown]
@@ -356,7 +380,7 @@ def _general_how(dealer: _Dealer, pool: list[Shown]) -> list[Shown]:
             break
         asked = mild.attribute if none is None or dealer.rng.random() < 0.5 else "overall"
         if asked != "overall":
-            none = dealer.first(pool, lambda one, asked=asked: one.attribute != asked)  # type: ignore[misc]
+            none = dealer.first(pool, lambda one, asked=asked: _surely_absent(asked, one))  # type: ignore[misc]
         if none is None:
             break
         assert asked is not None

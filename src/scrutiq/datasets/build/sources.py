@@ -10,11 +10,17 @@ from pathlib import Path
 from scrutiq.core import Image, InputError, Modality, UsageError
 from scrutiq.datasets.bases import BaseImage, base, bases, data_folder
 from scrutiq.datasets.build.images import fit
+from scrutiq.datasets.build.processes import work
 from scrutiq.datasets.build.recipe import BaseChoice
 from scrutiq.datasets.splits import split
 from scrutiq.degradations import get, names
+from scrutiq.metrics import Context
 
-__all__ = ["Sources", "prepared"]
+__all__ = ["FLAW", "Sources", "planar", "prepared"]
+
+#: Severity by its own measurement from which a base counts as having a fault by itself: half-way through mild, for the
+#: bases differ.
+FLAW = 0.5
 
 
 class Sources:
@@ -25,10 +31,13 @@ class Sources:
     choice : BaseChoice
     data : path, optional
         The data folder; see `scrutiq.datasets.data_folder`.
+    jobs : int
+        Processes that look at the images.
     """
 
-    def __init__(self, choice: BaseChoice, data: Path | None = None) -> None:
+    def __init__(self, choice: BaseChoice, data: Path | None = None, jobs: int = 1) -> None:
         self.choice = choice
+        self.jobs = jobs
         self.folder = data_folder(data).absolute()
         for name in choice.sets or ():
             base(name)  # refuses a name that is not in the table
@@ -90,6 +99,15 @@ class Sources:
         """
         return {one.id: tuple(name for name in self._fit(one) if name not in exclude) for one in images}
 
+    def flaws(self, images: Sequence[BaseImage]) -> dict[str, tuple[str, ...]]:
+        """Return the degradations that each image has by itself, by its id: what their own measurements show.
+
+        A fault counts from `FLAW` of its severity; one whose measurement is no evidence is not looked for.
+        """
+        tasks = [(one, self.choice.max_side) for one in images]
+        found = dict(work(tasks, _flaws, jobs=self.jobs, setup=_nothing, given=(), lost=lambda task: (task[0].id, ())))
+        return {one.id: found[one.id] for one in images}
+
     def _fit(self, wanted: BaseImage) -> tuple[str, ...]:
         if wanted.base not in self._fitting:
             for one in (wanted, *(o for found in self._found.values() for o in found if o.base == wanted.base)):
@@ -114,3 +132,22 @@ def prepared(one: BaseImage, max_side: int) -> Image:
 def planar(modality: Modality) -> tuple[str, ...]:
     """Return the degradations of single images of a modality."""
     return tuple(name for name in names(modality) if not get(name).volume)
+
+
+def _nothing() -> None:
+    """A process needs nothing to look at images."""
+
+
+def _flaws(task: tuple[BaseImage, int]) -> tuple[str, tuple[str, ...]]:
+    one, max_side = task
+    try:
+        image = prepared(one, max_side)
+    except InputError:
+        return one.id, ()
+    context = Context(image)
+    found = []
+    for name in planar(image.modality):
+        entry = get(name)
+        if entry.exception is None and (finding := entry.find(context)) is not None and finding.value >= FLAW:
+            found.append(name)
+    return one.id, tuple(found)

@@ -45,12 +45,12 @@ def quality_word(severity: Severity) -> str:
     return word
 
 
-def region_of(modality: Modality, body_part: str | None) -> str | None:
-    """Return the region in words: of the body part that a file states, else what the modality implies, else None."""
+def region_of(modality: Modality, body_part: str | None, base: str | None = None) -> str | None:
+    """Return the region in words: of the body part that a file states, of its set, of its modality, else None."""
     if body_part:
         known: str = texts()["region"].get(body_part.upper(), "the " + body_part.replace("_", " ").lower())
         return known
-    implied: str | None = texts()["implied"].get(modality.value)
+    implied: str | None = texts()["set"].get(base) or texts()["implied"].get(modality.value)
     return implied
 
 
@@ -129,7 +129,7 @@ def _shows(name: str | None, severity: Severity) -> str:
         clean: str = parts["clean"]
         return clean
     said = words(name)
-    text: str = parts["one"].format(term=said.term, degree=severity.value, phrase=said.at(severity))
+    text: str = parts["one"].format(term=said.term, degree=parts["degree"][severity.value], phrase=said.at(severity))
     return text
 
 

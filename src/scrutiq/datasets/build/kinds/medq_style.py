@@ -7,14 +7,14 @@ appendix A. Answers follow from what was made; no model writes or answers anythi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
 
-from scrutiq.core import HU, Applied, Image, Modality, Severity, UsageError, Window
+from scrutiq.core import HU, Applied, FrozenDict, Image, Modality, Severity, UsageError, Window
 from scrutiq.datasets.bases import BaseImage
 from scrutiq.datasets.build.journal import Done
 from scrutiq.datasets.build.making import Maker, degraded
@@ -23,7 +23,7 @@ from scrutiq.datasets.build.questions import KINDS, Ask, Shown, answer, deal, op
 from scrutiq.datasets.build.recipe import MedqStyle
 from scrutiq.datasets.build.sources import Sources
 from scrutiq.datasets.build.tables import read_table, write_tsv
-from scrutiq.datasets.build.wording import comparison, description, quality_word, region_of
+from scrutiq.datasets.build.wording import comparison, confusable, description, quality_word, region_of
 from scrutiq.datasets.build.wording import made as said_of
 from scrutiq.datasets.record import Question, Record
 from scrutiq.degradations import words
@@ -36,6 +36,8 @@ SPLITS = ("dev", "test")
 MILD, SEVERE = (0.42, 0.62), (0.75, 1.0)
 #: Of the two images of a fine-grained comparison: visible in both, and a subtle step apart.
 FINE, STEP = (0.45, 0.75), 0.25
+#: How many bases at least are shown as free of degradation.
+LEAST = 4
 #: How far the share of modality-specific questions may be from what is asked for, and by how many questions more: they
 #: come in whole blocks.
 SPECIFIC_WITHIN, SPECIFIC_BLOCKS = 0.03, 12
@@ -47,16 +49,19 @@ def plan(recipe: MedqStyle, sources: Sources) -> list[Item]:
     """Return the images of the questions, split by split and modality by modality, then those of the comparisons."""
     share = {split: 1 / len(SPLITS) for split in SPLITS}
     divided = {m: sources.split(m, share, recipe.seed) for m in recipe.modalities}
+    flaws = sources.flaws([one for modality in recipe.modalities for one in sources.of(modality)])
     items: list[Item] = []
     for split in SPLITS:
         per_cell = recipe.images // (len(SPLITS) * len(recipe.modalities))
         cells: list[Item] = []
         for number, modality in enumerate(recipe.modalities):
             counts = _counts(recipe, per_cell, number)
-            cells += _cell(recipe, sources, split, modality, divided[modality][split], counts)
+            cells += _cell(recipe, sources, split, modality, divided[modality][split], counts, flaws)
         asked = deal([_planned(item) for item in cells], recipe.specific, recipe.seed, split)
         items += [
-            item.model_copy(update={"facts": type(item.facts)({"questions": [a.to_json() for a in asked[item.id]]})})
+            item.model_copy(
+                update={"facts": FrozenDict({**item.facts, "questions": [a.to_json() for a in asked[item.id]]})}
+            )
             for item in cells
         ]
         items += _comparisons(recipe, sources, split, {m: divided[m][split] for m in recipe.modalities})
@@ -77,6 +82,7 @@ def _cell(
     modality: Modality,
     images: Sequence[BaseImage],
     counts: dict[Severity, int],
+    flaws: Mapping[str, tuple[str, ...]],
 ) -> list[Item]:
     """Return the images of one modality in one split."""
     rng = rng_of(recipe.seed, split, modality.value, "cell")
@@ -93,18 +99,41 @@ def _cell(
         *[(Severity.MILD, name) for name in mild],
         *[(Severity.SEVERE, name) for name in severe],
     ]
-    turn = {level: iter(rounds(images, len(wanted) + 4 * len(images), rng)) for level in Severity}
+    # What is shown as free of degradation is made from the bases with the fewest faults of their own.
+    best = sorted(images, key=lambda b: len(flaws[b.id]))
+    most = max(len(flaws[best[0].id]), len(flaws[best[min(LEAST, len(best)) - 1].id]))
+    clean = [b for b in images if len(flaws[b.id]) <= most]
+    turn = {level: _Turn(clean if level is Severity.NONE else images, rng) for level in Severity}
     items = []
     for number, (level, name) in enumerate(wanted):
-        one = next(b for b in turn[level] if name is None or name in fitting[b.id])
+        one = turn[level].next(
+            lambda b, name=name: name is None or name in fitting[b.id],  # type: ignore[misc]
+            lambda b, name=name: name is None or not any(confusable(name, flaw) for flaw in flaws[b.id]),  # type: ignore[misc]
+        )
         identity = f"{split}-{modality.value.lower()}-{number:05d}"
         steps: tuple[Step, ...] = ()
         if name is not None:
             low, high = MILD if level is Severity.MILD else SEVERE
             severity = round(float(rng.uniform(low, high)), 3)
             steps = (Step(degradation=name, severity=severity, seed=seed_of(recipe.seed, identity)),)
-        items.append(_item(identity, identity, one, split, modality, steps))
+        facts: dict[str, JsonValue] = {"base_flaws": list(flaws[one.id])}
+        items.append(_item(identity, identity, one, split, modality, steps, facts))
     return items
+
+
+class _Turn:
+    """Lets bases take turns; one that does not fit is passed over and keeps its place."""
+
+    def __init__(self, images: Sequence[BaseImage], rng: np.random.Generator) -> None:
+        self._queue = [images[i] for i in rng.permutation(len(images))]
+
+    def next(self, fits: Callable[[BaseImage], bool], better: Callable[[BaseImage], bool]) -> BaseImage:
+        """Return the next that fits, one that fits better where there is one, and put it at the end."""
+        fitting = [one for one in self._queue if fits(one)]
+        chosen: BaseImage = next((one for one in fitting if better(one)), fitting[0])
+        self._queue.remove(chosen)
+        self._queue.append(chosen)
+        return chosen
 
 
 def _comparisons(
@@ -133,11 +162,19 @@ def _comparisons(
         for letter, severity in zip("ab", levels if first_better[number] else levels[::-1], strict=True):
             # One seed for both: the same fault, grown.
             step = Step(degradation=name, severity=severity, seed=seed_of(recipe.seed, case)) if severity else None
-            items.append(_item(f"{case}-{letter}", case, one, split, modality, () if step is None else (step,)))
+            items.append(_item(f"{case}-{letter}", case, one, split, modality, () if step is None else (step,), {}))
     return items
 
 
-def _item(identity: str, case: str, one: BaseImage, split: str, modality: Modality, steps: tuple[Step, ...]) -> Item:
+def _item(
+    identity: str,
+    case: str,
+    one: BaseImage,
+    split: str,
+    modality: Modality,
+    steps: tuple[Step, ...],
+    facts: Mapping[str, JsonValue],
+) -> Item:
     return Item(
         id=identity,
         case=case,
@@ -148,13 +185,15 @@ def _item(identity: str, case: str, one: BaseImage, split: str, modality: Modali
         steps=steps,
         stem=f"images/{split}/{identity}",
         form="display",
+        facts=FrozenDict(facts),
     )
 
 
 def _planned(item: Item) -> Shown:
     step = item.steps[-1] if item.steps else None
     severity = Severity.NONE if step is None else Severity.of(step.severity)
-    return Shown(item.id, item.modality, None if step is None else step.degradation, severity)
+    flaws: Any = item.facts.get("base_flaws", [])
+    return Shown(item.id, item.modality, None if step is None else step.degradation, severity, tuple(flaws))
 
 
 def shown_as(image: Image) -> Image:
@@ -206,8 +245,9 @@ def _records_of(recipe: MedqStyle, item: Item, done: Done, base_of: Mapping[str,
         records.append(
             Record(**{**common, "id": f"{item.id}-{ask.kind}", "extra": extra, "question": asked(ask, item, done)})
         )
-    name = {**common, "id": f"{item.id}-description", "text": described(recipe.seed, item.id, item.modality, done)}
-    return [*records, Record(**name)]
+    region = region_of(item.modality, done.region, base_of[item.base])
+    text = description(item.modality, region, done.history, (recipe.seed, item.id))
+    return [*records, Record(**{**common, "id": f"{item.id}-description", "text": text})]
 
 
 def asked(ask: Ask, item: Item, done: Done) -> Question:
@@ -220,11 +260,6 @@ def asked(ask: Ask, item: Item, done: Done) -> Question:
         answer=ask.choices.index(answer(ask, shown)),
         kind=ask.kind,
     )
-
-
-def described(seed: int, identity: str, modality: Modality, done: Done) -> str:
-    """Return the description of an image."""
-    return description(modality, region_of(modality, done.region), done.history, (seed, identity))
 
 
 def _record_of_pair(recipe: MedqStyle, found: Sequence[tuple[Item, Done]], base_of: Mapping[str, str]) -> Record:
@@ -268,7 +303,8 @@ def _common(item: Item, done: Done, base_of: Mapping[str, str]) -> dict[str, Any
             "severity": severity.value,
             "degradation": name or "none",
             "attribute": words(name).attribute if name else "none",
-            "region": region_of(item.modality, done.region),
+            "region": region_of(item.modality, done.region, base_of[item.base]),
+            "base_flaws": item.facts.get("base_flaws"),
         },
     }
 
