@@ -83,11 +83,11 @@ BLOOD_AREA = Measure(
     direction="lower is better",
     range=(0, 100),
     source=(
-        "Linear light (IEC 61966-2-1), red at least 9 times green: oxyhaemoglobin absorbs green some 14 times as strongly "
-        "as red (molar extinction, S. Prahl, Oregon Medical Laser Center, 1999), so that a layer that halves green "
-        "twice leaves red nearly whole. Mucosa lies between 2 and 5."
+        "Linear light (IEC 61966-2-1), red at least 9 times green: oxyhaemoglobin absorbs green some 14 times as "
+        "strongly as red (molar extinction, S. Prahl, Oregon Medical Laser Center, 1999), so that a layer that halves "
+        "green twice leaves red nearly whole. Bare mucosa lies well below."
     ),
-    limits="Inflamed or strongly red mucosa counts; dried black blood and linked-colour or narrow-band imaging defeat it.",
+    limits="Strongly red mucosa in shadow counts; black clots, and blood in narrow-band imaging, do not.",
     needs=scene.bounded_colour,
     value=_blood_area,
 )
@@ -97,5 +97,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=BLOOD_AREA,
-    thresholds=Thresholds(clean=0.3, mild=3, severe=12, worst=40, basis="tbd"),
+    thresholds=Thresholds(
+        clean=0,
+        mild=2.5,
+        severe=11,
+        worst=45,
+        basis="Medians over the 8 clean endoscopic bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )

@@ -99,7 +99,7 @@ def _wrapped(angle: Array) -> Array:
 def _bubble_area(context: Context) -> float:
     view = context.seen
     low, high = context.range
-    grey = (context.grey - low) / (high - low)
+    grey = ((context.grey - low) / (high - low)).astype(np.float64)
     grey = np.where(view, grey, np.median(grey[view]))
     size = scene.extent_of(view)
     down = ndimage.gaussian_filter(grey, 1, order=(1, 0))
@@ -144,10 +144,15 @@ def _rimmed(grey: Array, support: Array, radius: float) -> Array:
 
 
 def _support(
-    y: npt.NDArray[np.intp], x: npt.NDArray[np.intp], ny: Array, nx: Array, angle: Array, radius: float,
+    y: npt.NDArray[np.intp],
+    x: npt.NDArray[np.intp],
+    ny: Array,
+    nx: Array,
+    angle: Array,
+    radius: float,
     shape: tuple[int, int],
 ) -> Array:
-    """Return which share of the directions about each pixel has an edge of a bright rim at that radius, outside in."""
+    """Return in which share of the directions about each pixel an edge at that radius rises outwards."""
     directions = 16
     sector = np.floor((angle + np.pi) / (2 * np.pi) * directions).astype(int) % directions
     # Inner edge of a bright rim: brightness rises outwards, so that the middle lies against the gradient.
@@ -175,11 +180,11 @@ BUBBLE_AREA = Measure(
     direction="lower is better",
     range=(0, 100),
     source=(
-        "Circular Hough transform with gradient direction (Kimme, Ballard and Sklansky, Commun. ACM 18(2), 1975): discs "
-        "of 0.8 to 4.8 % of the field's extent in radius, at least 62 % of whose directions show the inner edge of a "
-        "bright rim."
+        "Circular Hough transform with gradient direction (Kimme, Ballard and Sklansky, Commun. ACM 18(2), 1975): "
+        "discs of 0.8 to 4.8 % of the field's extent in radius with the inner edge of a bright rim in 56 % of the "
+        "directions, and brighter along the rim than on either side of it in 80 %."
     ),
-    limits="Round bright folds and rings of glints count; bubbles of fewer than 5 pixels across are missed.",
+    limits="Rings of glints count; bubbles of fewer than 5 pixels across, and in dense foam, are missed.",
     needs=scene.bounded_colour,
     value=_bubble_area,
 )
@@ -189,5 +194,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=BUBBLE_AREA,
-    thresholds=Thresholds(clean=0.3, mild=0.8, severe=2.5, worst=7, scale="linear", basis="tbd"),
+    thresholds=Thresholds(
+        clean=0,
+        mild=0.95,
+        severe=2.3,
+        worst=8,
+        basis="Medians over the 8 clean endoscopic bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )

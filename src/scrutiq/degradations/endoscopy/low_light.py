@@ -68,5 +68,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=FRAME_LEVEL,
-    thresholds=Thresholds(clean=40, mild=27, severe=15, worst=4, basis="tbd"),
+    thresholds=Thresholds(
+        clean=52,
+        mild=44,
+        severe=32,
+        worst=4,
+        basis="Medians over the 8 clean endoscopic bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )

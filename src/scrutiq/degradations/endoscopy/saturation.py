@@ -50,5 +50,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=MEASURES["clipped_bright"],
-    thresholds=Thresholds(clean=0.5, mild=5, severe=12, worst=30, basis="tbd"),
+    thresholds=Thresholds(
+        clean=0.3,
+        mild=11,
+        severe=22,
+        worst=47,
+        basis="Medians over the 8 clean endoscopic bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )

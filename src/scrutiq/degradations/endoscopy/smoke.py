@@ -76,5 +76,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=VEILING,
-    thresholds=Thresholds(clean=18, mild=30, severe=45, worst=60, basis="tbd"),
+    thresholds=Thresholds(
+        clean=10,
+        mild=23,
+        severe=33,
+        worst=49,
+        basis="Medians over the 8 clean endoscopic bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )

@@ -91,11 +91,11 @@ RING_DENSITY = Measure(
     direction="lower is better",
     range=(0, np.inf),
     source=(
-        "Integro-differential search for circles (Daugman, IEEE Trans. Pattern Anal. 15(11), 1993) in optical density: "
-        "largest difference between the mean along a circle of 8.5 to 36 % of the image's side in radius and the higher "
-        "of the means along its two neighbours, three quarters of the circle in view."
+        "Integro-differential search for circles (Daugman, IEEE Trans. Pattern Anal. 15(11), 1993) in optical "
+        "density: largest difference between the mean along a circle of 8.5 to 36 % of the image's side in radius and "
+        "the higher of the means along its two neighbours, three quarters of the circle in view."
     ),
-    limits="Round glands and vessels with dense walls raise it; bubbles cut by the border, or far from round, are missed.",
+    limits="Round glands and vessels with dense walls raise it; bubbles cut by the border may be missed.",
     needs=slide.bounded_colour,
     value=_ring_density,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -15,7 +17,7 @@ from scrutiq.metrics import Context, Measure
 
 __all__ = ["DEGRADATION", "GREY_SPECKS"]
 
-Array = npt.NDArray[np.float64]
+Grid = npt.NDArray[np.integer[Any]]
 
 _SPECKS, _FIBRES = 36, 6
 #: A speck: least mean density, and highest chroma relative to it. Stained tissue has 0.4 and more.
@@ -69,7 +71,7 @@ def _apply(image: Image, parameters: Parameters) -> Image:
     return slide.with_density(image, slide.density(image) - np.log10(np.minimum(passed, 1))[..., None])
 
 
-def _window(shape: tuple[int, int], y: float, x: float, reach: float) -> tuple[tuple[slice, slice], Array, Array]:
+def _window(shape: tuple[int, int], y: float, x: float, reach: float) -> tuple[tuple[slice, slice], Grid, Grid]:
     top, left = max(int(y - reach), 0), max(int(x - reach), 0)
     bottom, right = max(min(int(y + reach) + 2, shape[0]), top), max(min(int(x + reach) + 2, shape[1]), left)
     return np.s_[top:bottom, left:right], np.arange(top, bottom)[:, None], np.arange(left, right)[None, :]
@@ -91,8 +93,8 @@ GREY_SPECKS = Measure(
     direction="lower is better",
     range=(0, 100),
     source=(
-        "Optical density (Ruifrok and Johnston, Anal. Quant. Cytol. Histol. 23, 2001) of at least 0.32 whose chroma about "
-        "the grey axis is less than 0.3 of it: haematoxylin and eosin have 0.4 and more."
+        "Optical density (Ruifrok and Johnston, Anal. Quant. Cytol. Histol. 23, 2001) of at least 0.32 whose chroma "
+        "about the grey axis is less than 0.3 of it: haematoxylin and eosin have 0.4 and more."
     ),
     limits="Black ink, carbon pigment and the dark rim of an air bubble count; small specks on dark nuclei are missed.",
     needs=slide.bounded_colour,
@@ -104,5 +106,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=GREY_SPECKS,
-    thresholds=Thresholds(clean=0.2, mild=0.5, severe=1.5, worst=4, scale="log", basis="tbd"),
+    thresholds=Thresholds(
+        clean=0,
+        mild=0.4,
+        severe=1.2,
+        worst=3.7,
+        basis="Medians over 14 H&E bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )

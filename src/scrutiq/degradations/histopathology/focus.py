@@ -40,5 +40,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=MEASURES["blur"],
-    thresholds=Thresholds(clean=0.35, mild=0.45, severe=0.6, worst=0.75, basis="tbd"),
+    thresholds=Thresholds(
+        clean=0.34,
+        mild=0.385,
+        severe=0.53,
+        worst=0.735,
+        basis="Medians over 14 H&E bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )

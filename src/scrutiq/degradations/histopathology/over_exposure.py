@@ -27,5 +27,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=MEASURES["clipped_bright"],
-    thresholds=Thresholds(clean=0.5, mild=10, severe=30, worst=70, basis="tbd"),
+    thresholds=Thresholds(
+        clean=0,
+        mild=12,
+        severe=39,
+        worst=84,
+        basis="Medians over 14 H&E bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )

@@ -90,9 +90,9 @@ INK_AREA = Measure(
     direction="lower is better",
     range=(0, 100),
     source=(
-        "Colour in optical density outside the hues of both stains (vectors of Ruifrok and Johnston, Anal. Quant. Cytol. "
-        "Histol. 23, 2001), as the pen detectors of HistoQC (Janowczyk et al., JCO Clin. Cancer Inform. 3, 2019) have it by "
-        "sample: filled squares of 2 % of the image's side."
+        "Hue in optical density outside that of both stains (vectors of Ruifrok and Johnston, Anal. Quant. Cytol. "
+        "Histol. 23, 2001), or dense without colour, and filling squares of 2 % of the image's side; by colour as the "
+        "pen detectors of HistoQC (Janowczyk et al., JCO Clin. Cancer Inform. 3, 2019)."
     ),
     limits="Red ink is taken for eosin; anthracotic pigment, melanin and other stains than H&E count as ink.",
     needs=slide.bounded_colour,

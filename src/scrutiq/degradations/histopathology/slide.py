@@ -27,8 +27,9 @@ __all__ = [
 Array = npt.NDArray[np.float64]
 Float = npt.NDArray[np.floating]
 
-#: Optical density of the stains in red, green and blue, of unit length: A. C. Ruifrok and D. A. Johnston, "Quantification
-#: of histochemical staining by color deconvolution", Anal. Quant. Cytol. Histol. 23 (2001), table 1, as in scikit-image.
+#: Optical density of the stains in red, green and blue, of unit length: A. C. Ruifrok and D. A. Johnston,
+#: "Quantification of histochemical staining by color deconvolution", Anal. Quant. Cytol. Histol. 23 (2001), as in
+#: scikit-image.
 HAEMATOXYLIN = np.array([0.65, 0.70, 0.29]) / np.linalg.norm([0.65, 0.70, 0.29])
 EOSIN = np.array([0.07, 0.99, 0.11]) / np.linalg.norm([0.07, 0.99, 0.11])
 

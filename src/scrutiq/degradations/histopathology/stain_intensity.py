@@ -52,7 +52,7 @@ NUCLEAR_DENSITY = Measure(
         "Colour deconvolution (Ruifrok and Johnston, Anal. Quant. Cytol. Histol. 23, 2001) with their vectors of "
         "haematoxylin and eosin; 95th percentile over the field."
     ),
-    limits="A field with few nuclei reads low without any fault. For haematoxylin and eosin only. It rises with over-staining.",
+    limits="For haematoxylin and eosin only. A field with few nuclei reads low, an over-stained one high.",
     needs=slide.bounded_colour,
     value=_nuclear_density,
 )
@@ -62,5 +62,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=NUCLEAR_DENSITY,
-    thresholds=Thresholds(clean=0.8, mild=0.6, severe=0.4, worst=0.15, basis="tbd"),
+    thresholds=Thresholds(
+        clean=0.8,
+        mild=0.69,
+        severe=0.53,
+        worst=0.15,
+        basis="Medians over 14 H&E bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )

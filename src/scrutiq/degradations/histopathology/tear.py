@@ -86,10 +86,10 @@ GAP_LENGTH = Measure(
     direction="lower is better",
     range=(0, 200),
     source=(
-        "Connected bare glass (mean optical density below 0.08) at least three times as long as wide: length from the larger principal "
-        "second moment, as of a rectangle, and width from area over length."
+        "Connected bare glass (mean optical density below 0.08) at least three times as long as wide: length from the "
+        "larger principal second moment, as of a rectangle, and width from area over length."
     ),
-    limits="Clefts, vessels and gland lumina cut lengthwise are gaps too; only one that crosses the field means a tear.",
+    limits="Clefts, vessels and gland lumina cut lengthwise, and the edge of the section, are gaps too.",
     needs=slide.bounded_colour,
     value=_gap_length,
 )

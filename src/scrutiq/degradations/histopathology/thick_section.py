@@ -58,8 +58,8 @@ SECTION_DENSITY = Measure(
     direction="neither",
     range=(0, np.inf),
     source=(
-        "Beer-Lambert law: the density of a stained section grows with its thickness (Ruifrok and Johnston, Anal. Quant. "
-        "Cytol. Histol. 23, 2001, eq. 1-2); median where the mean of the components is above 0.1."
+        "Beer-Lambert law: the density of a stained section grows with its thickness (Ruifrok and Johnston, Anal. "
+        "Quant. Cytol. Histol. 23, 2001); median where the mean of the components is above 0.1."
     ),
     limits="Strong staining and under-exposure are as dense; fields of lymphocytes or tumour are denser than stroma.",
     needs=slide.bounded_colour,
@@ -71,5 +71,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=SECTION_DENSITY,
-    thresholds=Thresholds(clean=0.27, mild=0.36, severe=0.52, worst=0.8, basis="tbd"),
+    thresholds=Thresholds(
+        clean=0.26,
+        mild=0.32,
+        severe=0.44,
+        worst=0.76,
+        basis="Medians over 14 H&E bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )

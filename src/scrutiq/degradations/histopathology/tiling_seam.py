@@ -43,6 +43,7 @@ def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters
 
 
 def _whole(shifts: Array) -> Any:
+    """Return shifts in whole pixels, away from 0."""
     return (np.where(np.signbit(shifts), -1, 1) * np.maximum(np.rint(np.abs(shifts)), 1)).astype(int).tolist()
 
 
@@ -83,9 +84,9 @@ SEAM_STEP = Measure(
     direction="lower is better",
     range=(0, np.inf),
     source=(
-        "Mean absolute difference of luma across each line between rows (and columns), divided by its mean over the lines "
-        "2 to 9 away on both sides: the grid test of blocking measures (Muijs and Kirenko, EUSIPCO 2005) for a line at any place. "
-        "A step of brightness and tissue that does not continue both raise it."
+        "Mean absolute difference of luma across each line between rows (and columns), divided by its mean over the "
+        "lines 2 to 9 away on both sides: the test of blocking measures (Muijs and Kirenko, EUSIPCO 2005) for a line "
+        "at any place. A step of brightness and tissue that does not continue both raise it."
     ),
     limits="Only seams along rows and columns of the image that cross most of it; not within 9 pixels of the border.",
     needs=slide.bounded_colour,
@@ -97,5 +98,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=SEAM_STEP,
-    thresholds=Thresholds(clean=3.5, mild=5, severe=10, worst=25, scale="log", basis="tbd"),
+    thresholds=Thresholds(
+        clean=1.4,
+        mild=2.25,
+        severe=2.6,
+        worst=3.9,
+        basis="Medians over 14 H&E bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )

@@ -36,5 +36,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=MEASURES["illumination"],
-    thresholds=Thresholds(clean=88, mild=70, severe=50, worst=15, basis="tbd"),
+    thresholds=Thresholds(
+        clean=86,
+        mild=78,
+        severe=54,
+        worst=2.4,
+        basis="Medians over 14 H&E bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )
