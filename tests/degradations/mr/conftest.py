@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,16 @@ def phantom(shape: tuple[int, int] = (128, 128)) -> np.ndarray:
     values[ellipse(shape, (0.42, 0.42), (0.06, 0.05))] = 160
     values[ellipse(shape, (0.6, 0.55), (0.08, 0.08))] = 60
     return values
+
+
+@pytest.fixture
+def make_ellipse() -> Callable[..., np.ndarray]:
+    return ellipse
+
+
+@pytest.fixture
+def make_phantom() -> Callable[..., np.ndarray]:
+    return phantom
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ _OBJECT = 0.08
 def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters:
     return {
         # Brightest over darkest place of the field.
-        "ratio": math.exp(geometric(0.12, 2.6, severity)),
+        "ratio": math.exp(geometric(0.2, 2.6, severity)),
         "coil_angle": float(rng.uniform(0, 2 * math.pi)),
         "coil_distance": float(rng.uniform(0.8, 1.2)),
         "coil_radius": float(rng.uniform(0.8, 1.4)),
@@ -51,6 +51,8 @@ def _apply(image: Image, parameters: Parameters) -> Image:
 def _bias(context: Context) -> float:
     values = context.grey.astype(np.float64)
     values = values - min(0.0, float(values.min()))
+    if np.ptp(values) == 0:
+        raise Undefined("The image is constant.")
     smooth = ndimage.gaussian_filter(values, max(1.0, max(values.shape) / 128))
     inside = smooth > _OBJECT * np.percentile(smooth, 99)
     inside = ndimage.binary_erosion(inside, iterations=2)
@@ -94,5 +96,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=BIAS,
-    thresholds=Thresholds(clean=15, mild=20, severe=35, worst=60, basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=12, mild=15, severe=23, worst=45, basis="Medians over the real bases (bench/bench_degradations.py)."
+    ),
 )

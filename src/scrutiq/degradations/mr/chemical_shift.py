@@ -28,7 +28,7 @@ _SHELL = 0.2
 def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters:
     axis = int(rng.integers(2))
     # A matrix of 256 is the unit: a shift of as many hertz is as many millimetres at any matrix.
-    shift = geometric(0.25, 9, severity) * max(image.shape) / 256 * float(rng.choice([-1, 1]))
+    shift = geometric(0.5, 9, severity) * max(image.shape) / 256 * float(rng.choice([-1, 1]))
     return {
         "axis": axis,  # of frequency encoding
         "shift_pixels": shift,
@@ -104,5 +104,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=OVERLAP,
-    thresholds=Thresholds(clean=3, mild=6, severe=15, worst=30, basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=50, mild=58, severe=75, worst=107, basis="Medians over the real bases (bench/bench_degradations.py)."
+    ),
 )

@@ -84,5 +84,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=RINGING,
-    thresholds=Thresholds(clean=0.5, mild=2, severe=4, worst=8, basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=1.6, mild=5, severe=7, worst=9, basis="Medians over the real bases (bench/bench_degradations.py)."
+    ),
 )

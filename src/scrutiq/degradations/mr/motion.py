@@ -110,5 +110,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=GHOSTS,
-    thresholds=Thresholds(clean=1, mild=3, severe=8, worst=15, basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=0.6, mild=3.7, severe=9, worst=16, basis="Medians over the real bases (bench/bench_degradations.py)."
+    ),
 )

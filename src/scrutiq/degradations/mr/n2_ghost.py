@@ -95,5 +95,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=GHOST,
-    thresholds=Thresholds(clean=0.3, mild=5, severe=20, worst=50, basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=0.2, mild=5, severe=17, worst=34, basis="Medians over the real bases (bench/bench_degradations.py)."
+    ),
 )

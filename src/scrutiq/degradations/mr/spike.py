@@ -83,5 +83,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=SPIKE,
-    thresholds=Thresholds(clean=15, mild=22, severe=30, worst=40, basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=13, mild=23, severe=33, worst=41, basis="Medians over the real bases (bench/bench_degradations.py)."
+    ),
 )

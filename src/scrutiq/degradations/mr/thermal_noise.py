@@ -92,5 +92,12 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=NOISE,
-    thresholds=Thresholds(clean=1, mild=3, severe=8, worst=24, scale="log", basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=3.6,
+        mild=5.6,
+        severe=10,
+        worst=17,
+        scale="log",
+        basis="Medians over the real bases (bench/bench_degradations.py).",
+    ),
 )

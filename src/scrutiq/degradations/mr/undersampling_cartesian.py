@@ -74,5 +74,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=MISSING_LINES,
-    thresholds=Thresholds(clean=0.3, mild=1, severe=2, worst=4, basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=0.75, mild=2.5, severe=4.5, worst=7, basis="Medians over the real bases (bench/bench_degradations.py)."
+    ),
 )

@@ -67,5 +67,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=MISSING_SAMPLES,
-    thresholds=Thresholds(clean=0.5, mild=1, severe=2, worst=4, basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=9, mild=10, severe=10.8, worst=12.1, basis="Medians over the real bases (bench/bench_degradations.py)."
+    ),
 )

@@ -89,5 +89,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=MISSING_SPOKES,
-    thresholds=Thresholds(clean=0.3, mild=1, severe=2, worst=4, basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=0.95, mild=1.7, severe=3.4, worst=6.6, basis="Medians over the real bases (bench/bench_degradations.py)."
+    ),
 )

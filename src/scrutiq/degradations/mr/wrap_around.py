@@ -87,5 +87,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=SEAM,
-    thresholds=Thresholds(clean=1, mild=15, severe=30, worst=50, basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=0.8, mild=24, severe=40, worst=76, basis="Medians over the real bases (bench/bench_degradations.py)."
+    ),
 )

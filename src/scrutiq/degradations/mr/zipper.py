@@ -88,5 +88,12 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=ZIPPER,
-    thresholds=Thresholds(clean=1, mild=8, severe=25, worst=80, basis="Medians over the real bases (bench/bench_degradations.py)."),
+    thresholds=Thresholds(
+        clean=2.5,
+        mild=5.6,
+        severe=19,
+        worst=63,
+        scale="log",
+        basis="Medians over the real bases (bench/bench_degradations.py).",
+    ),
 )
