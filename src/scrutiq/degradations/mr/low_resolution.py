@@ -67,8 +67,8 @@ def _blur(values: Array, mask: npt.NDArray[np.bool_], axis: int) -> float:
     values, mask = np.moveaxis(values, axis, 0), np.moveaxis(mask, axis, 0)
     sums = []
     for distance in (_NEAR, _FAR):
-        both = mask[distance:] & mask[:-distance]
-        sums.append(float(((values[distance:] - values[:-distance]) ** 2)[both].sum()))
+        here = mask[distance:] | mask[:-distance]
+        sums.append(float(((values[distance:] - values[:-distance]) ** 2)[here].sum()))
     if sums[1] <= 0:
         raise Undefined("The object is flat: it has no edges.")
     # A pixel that is a box of its own width rises over 0.8 of it: no edge is sharper.
