@@ -70,7 +70,7 @@ def test_blur_is_found(ct: Image) -> None:
     blurred = ct.replace(pixels=ndimage.gaussian_filter(ct.pixels, 3))
     result = judge(blurred, "medq")
     found = {f.degradation: f.severity for f in result.findings}
-    assert found["ct.blur"] is not Severity.NONE
+    assert found["ct.kernel"] is not Severity.NONE
     assert result.judgements["sharpness"].score < judge(ct, "medq").judgements["sharpness"].score  # type: ignore[operator]
 
 

@@ -107,7 +107,7 @@ def assess(case: Case, rubric: Rubric, **changes: object) -> Assessment:
                 ),
             ),
             Finding(
-                degradation="ct.blur",
+                degradation="ct.kernel",
                 severity=Severity.MILD if rise.value > 1.6 else Severity.NONE,
                 value=min(rise.value / 6, 1.0),
                 evidence=(

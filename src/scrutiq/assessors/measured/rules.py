@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from scrutiq.core import Evidence, Finding, Measurement, Modality, Noun, Severity
+from scrutiq.degradations import words
 from scrutiq.degradations.thresholds import interpolate
 
 __all__ = ["Rule", "rules"]
@@ -23,8 +24,6 @@ class Rule(Noun):
     ----------
     degradation : str
     modalities : tuple of Modality
-    attribute : str
-        The ``medq`` dimension that the degradation counts against.
     measurement : str
     only_without : str, optional
         A better measurement of the same; where it has a value, this rule is not used.
@@ -35,15 +34,14 @@ class Rule(Noun):
         a low one is. Between them the severity is linear on ``scale``; beyond the ends it is 0 or 1.
     what : str
         The subject of the sentence in the report.
-    mild_words, severe_words : str
-        What a reader sees, per severity.
+    mild_words, severe_words : str, optional
+        What a reader sees, per severity, where the measurement says less than the words of the degradation.
     basis : str
         Where the thresholds come from.
     """
 
     degradation: str
     modalities: tuple[Modality, ...]
-    attribute: str
     measurement: str
     only_without: str | None = None
     scale: Literal["linear", "log"] = "linear"
@@ -52,8 +50,8 @@ class Rule(Noun):
     severe: float
     worst: float
     what: Annotated[str, Field(min_length=1)]
-    mild_words: Annotated[str, Field(min_length=1)]
-    severe_words: Annotated[str, Field(min_length=1)]
+    mild_words: Annotated[str, Field(min_length=1)] | None = None
+    severe_words: Annotated[str, Field(min_length=1)] | None = None
     basis: Annotated[str, Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -64,6 +62,16 @@ class Rule(Noun):
         if self.scale == "log" and min(knots) <= 0:
             raise ValueError("thresholds on a logarithmic scale are positive")
         return self
+
+    @property
+    def attribute(self) -> str:
+        """The ``medq`` dimension that the degradation counts against."""
+        return words(self.degradation).attribute
+
+    def seen(self, severity: Severity) -> str:
+        """Return what a reader sees at a severity, mild or severe."""
+        own = self.severe_words if severity is Severity.SEVERE else self.mild_words
+        return own or words(self.degradation).at(severity) or ""
 
     @property
     def knots(self) -> list[float]:

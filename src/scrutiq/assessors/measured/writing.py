@@ -85,9 +85,8 @@ def _present(finding: Finding) -> Sentence:
     proof = finding.evidence[0]
     low, high = rule.reference
     bound = f"above {_number(high)}" if high is not None else f"below {_number(low)}"
-    seen = rule.severe_words if finding.severity is Severity.SEVERE else rule.mild_words
     shown = next(t for d in range(3, 17) if (t := f"{proof.value:.{d}g}") != _number(high if low is None else low))
-    value = f"{shown}{_unit(proof.unit)}"
+    value, seen = f"{shown}{_unit(proof.unit)}", rule.seen(finding.severity)
     text = f"{rule.what[0].upper()}{rule.what[1:]} of {value} is {bound}{_unit(proof.unit)}: {seen}."
     return Sentence(text=text, measurements=(proof.measurement,))
 
