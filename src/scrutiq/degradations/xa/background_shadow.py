@@ -93,8 +93,8 @@ MEASURE = Measure(
     direction="lower is better",
     range=(0, math.inf),
     source=(
-        "Object range of a radiograph (ICRU Report 54, 1996): 5th to 95th percentile of the decadic attenuation within the "
-        "field of the beam, smoothed by 1/32 of its side."
+        "Object range of a radiograph (ICRU Report 54, 1996): 5th to 95th percentile of the decadic attenuation within "
+        "the field of the beam, smoothed by 1/32 of its side."
     ),
     limits=(
         "The patient's own diaphragm, spine and lung count, as they hamper the reader as well. A display curve changes "

@@ -101,7 +101,7 @@ def _covered(attenuation: Array) -> Bool:
     h, w = (n // factor * factor for n in shape)
     small = attenuation[:h, :w].reshape(h // factor, factor, w // factor, factor).mean(axis=(1, 3))
     covered = np.zeros(shape, dtype=bool)
-    y, x = np.indices(shape, dtype=np.float64)
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float64)
     for side in range(4):
         found = _blade(np.rot90(small, side))
         if found is None:
@@ -131,7 +131,9 @@ def _blade(rows: Array) -> tuple[float, float] | None:
         shift = np.tan(np.radians(angle)) * (columns - width / 2)
         places = np.arange(height)[:, None] + shift[None, :]
         inside = (places >= 0) & (places <= height - 1)
-        sheared = ndimage.map_coordinates(rows, [np.clip(places, 0, height - 1), np.tile(columns, (height, 1))], order=1)
+        sheared = ndimage.map_coordinates(
+            rows, [np.clip(places, 0, height - 1), np.tile(columns, (height, 1))], order=1
+        )
         total = np.concatenate([np.zeros((1, width)), np.cumsum(sheared, axis=0)])
         # A gap of one row at the edge itself, which the penumbra fills.
         at = np.arange(reach, height - reach - 1)

@@ -9,10 +9,10 @@ from scrutiq.core import Image
 from scrutiq.degradations.spec import Degradation, Parameters
 from scrutiq.degradations.thresholds import Thresholds
 from scrutiq.degradations.tools import geometric
-from scrutiq.degradations.xa.beam import attenuation_of, beam_field, from_transmitted, transmitted_of, typical_signal
+from scrutiq.degradations.xa.beam import beam_field, from_transmitted, transmitted_of, typical_signal
 from scrutiq.degradations.xa.fitness import xray_frame
 from scrutiq.degradations.xa.vessels import field_of
-from scrutiq.metrics import Context, Measure
+from scrutiq.metrics import Measure
 
 __all__ = ["DEGRADATION"]
 
@@ -64,12 +64,12 @@ MEASURE = Measure(
     direction="lower is better",
     range=(0, 90),
     source=(
-        "Collimated area, as DICOM PS3.3 C.8.7.3 describes it (Shutter, Collimator); found as strips along the sides that "
-        "end in a straight step of the attenuation of 0.2, over 70 % of their length, at up to 20 degrees."
+        "Collimated area, as DICOM PS3.3 C.8.7.3 describes it (Shutter, Collimator); found as strips along the sides "
+        "that end in a straight step of the attenuation of 0.2, over 70 % of their length, at up to 20 degrees."
     ),
     limits=(
-        "A little collimation is good practice. A round or free-form collimator, wedge filters, and the diaphragm where "
-        "it is straight can be missed or mistaken. It falls short where a blade covers more than 90 %."
+        "A little collimation is good practice. A round or free-form collimator, wedge filters, and the diaphragm "
+        "where it is straight can be missed or mistaken. It falls short where a blade covers more than 90 %."
     ),
     needs=xray_frame,
     value=lambda context: 100 * float(1 - field_of(context).mean()),

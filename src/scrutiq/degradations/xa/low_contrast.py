@@ -10,9 +10,9 @@ from scrutiq.core import Image
 from scrutiq.degradations.spec import Degradation, Parameters
 from scrutiq.degradations.thresholds import Thresholds
 from scrutiq.degradations.tools import geometric
-from scrutiq.degradations.xa.beam import attenuation_of, from_attenuation
+from scrutiq.degradations.xa.beam import from_attenuation
 from scrutiq.degradations.xa.fitness import xray_frame
-from scrutiq.degradations.xa.vessels import find_vessels, fill, field_of, ridges_of, widened
+from scrutiq.degradations.xa.vessels import field_of, fill, find_vessels, ridges_of, widened
 from scrutiq.metrics import Context, Measure, Undefined
 
 __all__ = ["DEGRADATION", "apply", "draw"]
@@ -79,8 +79,8 @@ MEASURE = Measure(
     direction="higher is better",
     range=(0, 100),
     source=(
-        "Radiation contrast (I_b - I_v) / I_b (ICRU Report 54, 1996), mean over the 2 % of the field in which ridges of "
-        "the attenuation (Sato et al., Med. Image Anal. 2, 1998) are deepest."
+        "Radiation contrast (I_b - I_v) / I_b (ICRU Report 54, 1996), mean over the 2 % of the field in which ridges "
+        "of the attenuation (Sato et al., Med. Image Anal. 2, 1998) are deepest."
     ),
     limits=(
         "Wires, clips and catheters count as vessels. It needs vessels in view: before the injection it is low without "

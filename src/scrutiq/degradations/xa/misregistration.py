@@ -87,12 +87,13 @@ MEASURE = Measure(
     direction="lower is better",
     range=(0, math.inf),
     source=(
-        "A displaced edge leaves a ridge as wide as the displacement, bright or dark by its direction (Meijering et al., "
-        "Med. Image Anal. 3, 1999); X-ray anatomy by itself has few thin bright lines. Ridges by Hessian eigenvalues (Sato "
-        "et al., 1998), checked on both sides, in thousandths of optical density, away from vessels."
+        "A displaced edge leaves a ridge as wide as the displacement, bright or dark by its direction (Meijering et "
+        "al., Med. Image Anal. 3, 1999); X-ray anatomy by itself has few thin bright lines. Ridges by Hessian "
+        "eigenvalues (Sato et al., 1998), checked on both sides, in thousandths of optical density, away from vessels."
     ),
     limits=(
-        "Strong mottle makes ridges as well. Lung between ribs and gaps between wires are bright ridges without any fault."
+        "Strong mottle makes ridges as well. Lung between ribs and gaps between wires are bright ridges without any "
+        "fault."
     ),
     needs=xray_frame,
     value=_residue,

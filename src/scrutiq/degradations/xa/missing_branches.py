@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -78,8 +80,8 @@ def removal(vessels: Vessels, parameters: Parameters) -> Array:
     gone = np.zeros(vessels.mask.shape, dtype=bool)
     for branch in parameters["missing"]:
         path = np.asarray(branch["path"], dtype=np.int64)
-        for a, b in zip(path[:-1], path[1:], strict=True):
-            pixels = line(*a, *b)
+        for a, b in pairwise(path):
+            pixels = line(*a, *b)  # type: ignore[no-untyped-call]
             share[pixels], gone[pixels] = float(branch["share"]), True
     if not gone.any():
         return share
@@ -103,12 +105,12 @@ MEASURE = Measure(
     direction="higher is better",
     range=(0, 1000),
     source=(
-        "Vessel length density, as in quantitative angiography (Reif et al., Int. J. Biomed. Imaging 2012, 509783), of the "
-        "centrelines that do not belong to the heavy path from the inlet (Sleator and Tarjan, 1983)."
+        "Vessel length density, as in quantitative angiography (Reif et al., Int. J. Biomed. Imaging 2012, 509783), of "
+        "the centrelines that do not belong to the heavy path from the inlet (Sleator and Tarjan, 1983)."
     ),
     limits=(
-        "A right coronary artery, or one with a late frame, has few side branches without any fault: it compares between "
-        "frames of one projection. Faint and incompletely filled branches are not seen. Wires and clips count."
+        "A right coronary artery, or one with a late frame, has few side branches without any fault: it compares "
+        "between frames of one projection. Faint and incompletely filled branches are not seen. Wires and clips count."
     ),
     needs=xray_frame,
     value=_side_branches,

@@ -63,7 +63,9 @@ def angiogram(seed: int, shape: tuple[int, int] = (512, 512), *, contrast: bool 
         mask |= thickness > 0
         if tubes:
             # Where a branch leaves its parent the two are one lumen; where vessels cross they add.
-            iodine = np.where(thickness > 0, np.maximum(iodine, thickness) + 0.5 * np.minimum(iodine, thickness), iodine)
+            iodine = np.where(
+                thickness > 0, np.maximum(iodine, thickness) + 0.5 * np.minimum(iodine, thickness), iodine
+            )
     attenuation += _IODINE / scale * iodine
     signal = np.exp(-attenuation) * _collimator(np.random.default_rng(anatomy.spawn(1)[0]), shape, scale)
     signal = ndimage.gaussian_filter(signal, _BLUR[0])
@@ -127,7 +129,9 @@ def _thorax(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> A
     seeds = rng.integers(2**32, size=5)
     total = np.full(shape, 0.66)
     total += 0.07 * smooth_noise(shape, 90 * scale, int(seeds[0]))
-    total += 0.014 * smooth_noise(shape, 14 * scale, int(seeds[1])) + 0.006 * smooth_noise(shape, 4 * scale, int(seeds[2]))
+    total += 0.014 * smooth_noise(shape, 14 * scale, int(seeds[1])) + 0.006 * smooth_noise(
+        shape, 4 * scale, int(seeds[2])
+    )
     blur = 1.0 * scale
 
     # Each organ is (soft) 0 to 1, so that its border has a width.

@@ -72,8 +72,8 @@ MEASURE = Measure(
     direction="lower is better",
     range=(0, math.inf),
     source=(
-        "Relative noise of a quantum-limited detector (ICRU Report 54, 1996, section 3); lower quartile, over the field "
-        "of the beam, of the standard deviation in 15 x 15 windows of what a Gaussian of 2.5 pixels takes away."
+        "Relative noise of a quantum-limited detector (ICRU Report 54, 1996, section 3); lower quartile, over the "
+        "field of the beam, of the standard deviation in 15 x 15 windows of what a Gaussian of 2.5 pixels takes away."
     ),
     limits=(
         "The pixels are taken as proportional to the intensity. JPEG smooths mottle away. Fine anatomy adds to it; "

@@ -77,10 +77,9 @@ def draw(image: Image, severity: float, rng: np.random.Generator, mask: Bool | N
         start = int(fork * length)
         if start < len(first.points) - 2:
             after = max(4, round(min(second_length, length * reach - start)))
-            tubes.append(
-                grow(own, (float(first.points[start, 0]), float(first.points[start, 1])),
-                     first.heading(start) + side * np.radians(own.uniform(30, 55)), after, 0.75 * float(first.radii[start]))
-            )  # fmt: skip
+            fork_at = (float(first.points[start, 0]), float(first.points[start, 1]))
+            away = first.heading(start) + side * np.radians(own.uniform(30, 55))
+            tubes.append(grow(own, fork_at, away, after, 0.75 * float(first.radii[start])))
         drawn.append(
             {
                 "attenuation_per_pixel": round(float(density) * strength * own.uniform(0.6, 1.4), 5),
@@ -137,8 +136,8 @@ MEASURE = Measure(
         "(Sleator and Tarjan, J. Comput. Syst. Sci. 26, 1983); branches of at least 10 pixels count."
     ),
     limits=(
-        "It cannot know which branches a patient has: it compares between frames of one projection, or of many patients on "
-        "average. Crossing vessels and wires count as branches."
+        "It cannot know which branches a patient has: it compares between frames of one projection, or of many "
+        "patients on average. Crossing vessels and wires count as branches."
     ),
     needs=xray_frame,
     value=_forks,

@@ -76,8 +76,8 @@ def branches(vessels: Vessels) -> list[Branch]:
     """Return the vessels of a frame one by one: the trunk from the inlet on first, each before what springs from it.
 
     The centreline is made a tree by the shortest ways from the inlet. At each fork the way on is that which feeds the
-    larger volume of vessels, every other begins a branch (decomposition into heavy paths: Sleator and Tarjan, J. Comput.
-    Syst. Sci. 26, 1983). Pieces that do not hang on the tree of the inlet follow, each as a tree of its own.
+    larger volume of vessels, every other begins a branch (decomposition into heavy paths: Sleator and Tarjan, J.
+    Comput. Syst. Sci. 26, 1983). Pieces that do not hang on the tree of the inlet follow, each as a tree of its own.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components, dijkstra

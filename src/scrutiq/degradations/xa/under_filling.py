@@ -94,9 +94,9 @@ MEASURE = Measure(
     direction="lower is better",
     range=(-math.inf, 100),
     source=(
-        "Videodensitometry: attenuation is proportional to iodine times thickness (Beer and Lambert), so that attenuation "
-        "over diameter is the concentration (Molloi et al., Med. Phys. 23, 1996); exponential fit along the way from the "
-        "inlet."
+        "Videodensitometry: attenuation is proportional to iodine times thickness (Beer and Lambert), so that "
+        "attenuation over diameter is the concentration (Molloi et al., Med. Phys. 23, 1996); exponential fit along "
+        "the way from the inlet."
     ),
     limits=(
         "It follows only what is seen and hangs together with the widest filled vessel. The blur of the detector makes "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
@@ -36,8 +34,8 @@ def _apply(image: Image, parameters: Parameters) -> Image:
 def glare(intensity: Array, share: float, reach: float) -> Array:
     """Return an intensity with veiling glare.
 
-    The point spread function is ``(1 - share) delta(r) + share exp(-r / reach) / (2 pi reach r)`` (Seibert, Nalcioglu and
-    Roeck, Med. Phys. 11, 1984), whose transform is ``1 - share + share / sqrt(1 + (2 pi reach f)^2)``.
+    The point spread function is ``(1 - share) delta(r) + share exp(-r / reach) / (2 pi reach r)`` (Seibert, Nalcioglu
+    and Roeck, Med. Phys. 11, 1984), whose transform is ``1 - share + share / sqrt(1 + (2 pi reach f)^2)``.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from scrutiq.degradations.tools import geometric
 from scrutiq.degradations.xa.beam import from_attenuation
 from scrutiq.degradations.xa.fitness import xray_frame
 from scrutiq.degradations.xa.tree import branches
-from scrutiq.degradations.xa.vessels import Vessels, find_vessels, neighbours, ridges_of, vessels_of
-from scrutiq.metrics import Context, Measure, Undefined
+from scrutiq.degradations.xa.vessels import Vessels, find_vessels, ridges_of, vessels_of
+from scrutiq.metrics import Measure, Undefined
 
 __all__ = ["DEGRADATION", "apply", "draw"]
 
@@ -22,9 +22,9 @@ Array = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
 #: Distance of one break from the next along the vessels, at least, and from both ends of a vessel, pixels.
-_APART, _FROM_ENDS = 60, 24
+_APART, _FROM_ENDS = 75, 30
 #: Most breaks in a frame.
-_MOST = 14
+_MOST = 12
 #: How far to both sides a vessel is followed to tell what contrast it should have, pixels.
 _REACH = 24
 #: Share of the contrast that may lack along a vessel without being a gap.
@@ -46,7 +46,7 @@ def draw(image: Image, severity: float, rng: np.random.Generator, mask: Bool | N
     """
     vessels = find_vessels(image, mask)
     scale = min(image.shape) / 512
-    half = geometric(3.5, 10.0, severity) * scale
+    half = geometric(3.0, 8.0, severity) * scale
     gaps = []
     apart, margin = _APART * scale, round(_FROM_ENDS * scale)
     taken: list[npt.NDArray[np.int64]] = []
@@ -114,8 +114,9 @@ def continuity_lost(vessels: Vessels, depth: Array) -> float:
     """Return how much of their contrast vessels lack where they are interrupted, 0 to 1.
 
     Within a centreline, the depth is compared with the lower of the two levels that it reaches within 24 pixels before
-    and after; what lacks beyond a quarter counts. Between two free ends that face each other at most 48 pixels apart, all
-    of the lower of their levels lacks. A vessel that ends or tapers lacks nothing; one that goes on behind a gap does.
+    and after; what lacks beyond a quarter counts. Between two free ends that face each other at most 48 pixels apart,
+    all of the lower of their levels lacks. A vessel that ends or tapers lacks nothing; one that goes on behind a gap
+    does.
 
     Parameters
     ----------
@@ -131,14 +132,15 @@ def continuity_lost(vessels: Vessels, depth: Array) -> float:
     crest = ndimage.grey_dilation(depth, size=3)  # the centreline may lie a pixel beside the crest
     lacking = expected = 0.0
     ends: list[tuple[Array, Array, float]] = []
-    free = neighbours(vessels.skeleton) == 1
     for branch in branches(vessels):
         points = branch.points.astype(np.float64)
         along = ndimage.uniform_filter1d(crest[branch.points[:, 0], branch.points[:, 1]], 3, mode="nearest")
-        for tip, inner, near in ((0, min(12, len(points) - 1), along[:_REACH]), (-1, -min(13, len(points)), along[-_REACH:])):
-            if free[tuple(branch.points[tip])]:
-                ahead = points[tip] - points[inner]
-                ends.append((points[tip], ahead / max(float(np.hypot(*ahead)), 1e-9), float(np.median(near))))
+        inner = min(12, len(points) - 1)
+        for tip, behind, near in ((0, inner, along[:_REACH]), (-1, -1 - inner, along[-_REACH:])):
+            ahead = points[tip] - points[behind]
+            ahead = ahead / max(float(np.hypot(*ahead)), 1e-9)
+            if _free(vessels, points[tip], ahead):
+                ends.append((points[tip], ahead, float(np.median(near))))
         if len(along) < _REACH:
             continue
         beside = np.minimum(*(_level(along[::step])[::step] for step in (1, -1)))
@@ -152,8 +154,18 @@ def continuity_lost(vessels: Vessels, depth: Array) -> float:
     return lacking / expected
 
 
+def _free(vessels: Vessels, tip: Array, ahead: Array) -> bool:
+    """Return whether no vessel lies ahead of the end of a centreline, beyond its own rounded end."""
+    row, column = tip.astype(int)
+    steps = vessels.radius[row, column] + np.arange(2, 9)
+    places = np.rint(tip + steps[:, None] * ahead).astype(int)
+    inside = (places >= 0).all(axis=1) & (places < vessels.mask.shape).all(axis=1)
+    return not vessels.mask[places[inside, 0], places[inside, 1]].any()
+
+
 def _facing(ends: list[tuple[Array, Array, float]]) -> list[tuple[float, float]]:
-    """Return length and level of the gaps between free ends that face each other, each end in one gap, short ones first."""
+    """Return length and level of the gaps between free ends that face each other, each end in one gap, short ones "
+    "first."""
     pairs = []
     for i, (at, ahead, level) in enumerate(ends):
         for j in range(i):
@@ -186,13 +198,13 @@ MEASURE = Measure(
     direction="lower is better",
     range=(0, 100),
     source=(
-        "Ours: along the centrelines of vessels, by how much more than a quarter the depth of the ridge falls below the "
-        "lower of its levels within 24 pixels to both sides; between free ends that face each other within 48 pixels, all "
-        "of it; summed and divided by the sum of those levels."
+        "Ours: along the centrelines of vessels, by how much more than a quarter the depth of the ridge falls below "
+        "the lower of its levels within 24 pixels to both sides; between free ends that face each other within 48 "
+        "pixels, all of it; summed and divided by the sum of those levels."
     ),
     limits=(
-        "Overlapping dense structure, and crossings, make a clean angiogram read a few percent. Gaps at the end of a vessel, "
-        "longer than 48 pixels or in very faint vessels are not seen. A stenosis counts as a gap of its depth."
+        "Overlapping dense structure, and crossings, make a clean angiogram read a few percent. Gaps at the end of a "
+        "vessel, longer than 48 pixels or in very faint vessels are not seen. A stenosis counts as a gap of its depth."
     ),
     needs=xray_frame,
     value=lambda context: 100 * continuity_lost(vessels_of(context), ridges_of(context).depth),

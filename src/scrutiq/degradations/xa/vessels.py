@@ -49,7 +49,7 @@ SCALES = (1.3, 1.9, 2.7, 3.9, 5.6)
 RADIUS_OF_SIGMA = 1.45
 #: Directions in which lines are followed, radians.
 DIRECTIONS = tuple(np.pi * k / 16 for k in range(16))
-#: A vessel's depth over both its sides, in attenuation, at the finest scale, and what is asked for more a pixel of scale.
+#: A vessel's depth over both its sides, in attenuation: at the finest scale, and how much more a pixel of scale.
 _FAINT, _WIDE = 0.009, 0.010
 #: How many times that depth it reaches somewhere.
 _CLEAR = 1.7
@@ -99,7 +99,7 @@ class Vessels:
         """Centrelines, one pixel wide."""
         from skimage.morphology import skeletonize
 
-        return np.asarray(skeletonize(self.mask))
+        return np.asarray(skeletonize(self.mask))  # type: ignore[no-untyped-call]
 
     @cached_property
     def radius(self) -> Array:
@@ -121,7 +121,7 @@ class Vessels:
     def reach(self) -> Array:
         """1 in the vessels, falling to 0 within two pixels outside: the weight with which they are taken away."""
         outside = ndimage.distance_transform_edt(~self.mask)
-        return np.clip(1 - (outside - 1) / 2, 0, 1)
+        return np.asarray(np.clip(1 - (outside - 1) / 2, 0, 1))
 
     @property
     def length(self) -> float:
@@ -185,7 +185,9 @@ def ridges(attenuation: Array, scales: tuple[float, ...] = SCALES) -> Ridges:
         for k in (-1, 1)
     ]
     depth = np.where(strongest > 0, np.maximum(inner - np.maximum(*sides), 0), 0)
-    return Ridges(depth.astype(np.float64), sigma.astype(np.float64), (down.astype(np.float64), right.astype(np.float64)))
+    return Ridges(
+        depth.astype(np.float64), sigma.astype(np.float64), (down.astype(np.float64), right.astype(np.float64))
+    )
 
 
 def find_vessels(image: Image, mask: Bool | None = None) -> Vessels:
@@ -246,15 +248,16 @@ def segment(attenuation: Array, field: Bool, found: Ridges | None = None) -> Boo
         axis=0,
     )
     inside = ndimage.binary_erosion(field, iterations=6, border_value=1)
-    seeds = np.asarray(apply_hysteresis_threshold(np.where(inside & (sure > 0.5), coherent, 0), 1.0, _CLEAR))
-    lines = np.asarray(skeletonize(seeds))
+    strength = np.where(inside & (sure > 0.5), coherent, 0)
+    seeds = np.asarray(apply_hysteresis_threshold(strength, 1.0, _CLEAR))  # type: ignore[no-untyped-call]
+    lines = np.asarray(skeletonize(seeds))  # type: ignore[no-untyped-call]
     lines = np.asarray(remove_small_objects(lines, max_size=_SHORTEST - 1, connectivity=2))
     if not lines.any():
         return np.zeros_like(field)
     weight = ndimage.gaussian_filter(lines.astype(np.float64), 4.0)
     sigma = ndimage.gaussian_filter(np.where(lines, found.sigma, 0), 4.0) / np.maximum(weight, 1e-9)
     distance, (row, column) = ndimage.distance_transform_edt(~lines, return_indices=True)
-    return (distance <= RADIUS_OF_SIGMA * sigma[row, column]) & field
+    return np.asarray((distance <= RADIUS_OF_SIGMA * sigma[row, column]) & field)
 
 
 def noise_of(attenuation: Array, field: Bool) -> float:
