@@ -19,10 +19,10 @@ from PIL import Image as Pillow
 from scipy import ndimage
 
 import scrutiq
-from scrutiq.core import Image, Modality, Source
+from scrutiq.core import Image, Modality, Source, Window
 from scrutiq.degradations import Degradation, VolumeDegradation, get, names
 from scrutiq.degradations.tools import reformat
-from scrutiq.imaging import render
+from scrutiq.imaging import display_range, render
 
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "assets" / "degradations"
@@ -74,7 +74,7 @@ def volume() -> tuple[Image, ...]:
             unit="HU",
             spacing=(1.5, 1.5),
             source=Source(frame=k, location=1.5 * k),
-            voi=scrutiq.core.Window(center=0, width=1200),
+            voi=Window(center=0, width=1200),
         )
         for k, plane in enumerate(hu)
     )
@@ -85,8 +85,9 @@ def picture(entry: Degradation) -> Pillow.Image:
     made = [entry.make(subject, severity, np.random.default_rng(4)) for severity in SEVERITIES]
     if entry.volume:
         made = [reformat(one) for one in made]
-    whole = [colour(render(one)) for one in made]
-    top, left = worst(made[0], made[-1])
+    window = shared_window(made[0])
+    whole = [colour(render(one, one.voi if entry.name == "ct.wrong_window" else window)) for one in made]
+    top, left = worst(*(colour(shown).astype(float).mean(axis=2) for shown in (whole[0], whole[-1])))
     sheet = np.full((2 * TILE + GAP, 3 * TILE + 2 * GAP, 3), 255, np.uint8)
     for column, shown in enumerate(whole):
         x = column * (TILE + GAP)
@@ -95,13 +96,16 @@ def picture(entry: Degradation) -> Pillow.Image:
     return Pillow.fromarray(sheet)
 
 
-def worst(clean: Image, severe: Image) -> tuple[int, int]:
-    """Return the corner of the tile in which the two differ most."""
-    change = np.abs(severe.pixels.astype(np.float64) - clean.pixels)
-    change = change if change.ndim == 2 else change.mean(axis=2)
-    shown = np.abs(render(severe).astype(float) - render(clean))
-    change = change * 1e-9 + (shown if shown.ndim == 2 else shown.mean(axis=2))
-    smooth = ndimage.uniform_filter(change, TILE, mode="constant")
+def shared_window(clean: Image) -> Window | None:
+    """Return the window in which all are shown where the image states none: that of the clean one."""
+    if clean.is_colour or isinstance(clean.voi, Window) or display_range(clean) is not None:
+        return clean.voi if isinstance(clean.voi, Window) else None
+    return Window.from_bounds(float(clean.pixels.min()), float(np.percentile(clean.pixels, 99.8)))
+
+
+def worst(clean: npt.NDArray[np.float64], severe: npt.NDArray[np.float64]) -> tuple[int, int]:
+    """Return the corner of the tile in which the two differ most, as displayed."""
+    smooth = ndimage.uniform_filter(np.abs(severe - clean), TILE, mode="constant")
     y, x = np.unravel_index(int(smooth.argmax()), smooth.shape)
     return tuple(int(np.clip(c - TILE // 2, 0, max(0, n - TILE))) for c, n in zip((y, x), clean.shape, strict=True))
 
