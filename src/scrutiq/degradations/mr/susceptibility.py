@@ -49,9 +49,12 @@ def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters
         "source": source,
         "distance_mm": size,  # from the slice
         "field_angle": float(rng.uniform(0, math.pi)),  # of the main field in the plane, radian
-        "shift_mm": geometric(0.1, 2.0, severity) * size,  # where the field is strongest
-        # Turns of the spins by the echo where they are moved by one pixel: echo time times bandwidth of a pixel.
-        "turns_per_pixel": float(rng.uniform(0.3, 1.0)),
+        "shift_mm": geometric(0.07, 2.0, severity) * size,  # where the field is strongest
+        # Turns of the spins by the echo where they are moved by one mm: echo time times bandwidth, 0.3 to 1 for a pixel
+        # of a matrix of 256.
+        "turns_per_mm": float(rng.uniform(0.3, 1.0))
+        * 256
+        / max(n * one for n, one in zip(image.shape, mm, strict=True)),
         "slice_mm": 0.25 * size,
         "phase_seed": new_seed(rng),
         "region": [
@@ -145,7 +148,7 @@ def _apply(image: Image, parameters: Parameters) -> Image:
     scale = parameters["shift_mm"] / mm[axis]
     # Spins at both faces of the slice differ by so many turns at the echo; its profile is Gaussian, of that width at
     # half its height.
-    turns = parameters["turns_per_pixel"] * scale * slope * parameters["slice_mm"]
+    turns = parameters["turns_per_mm"] * parameters["shift_mm"] * slope * parameters["slice_mm"]
     kept = np.exp(-((np.pi * turns) ** 2) / (4 * math.log(2)))
     true = complex_image(image, parameters["phase_seed"]) * kept
     return put_back(image, distort(true, scale * field, axis))
