@@ -143,7 +143,9 @@ def _filtered(noisy: Float, guide: Float, cosines: Float, sigma: np.float32, wie
             for k in range(count):
                 for i in range(_SIDE):
                     for j in range(_SIDE):
-                        if wiener:
+                        if k + i + j == 0:  # the level of the group is no noise
+                            kept += 1
+                        elif wiener:
                             energy = estimate[k, i, j] * estimate[k, i, j]
                             gain = energy / (energy + variance)
                             group[k, i, j] *= gain

@@ -65,7 +65,8 @@ def saturated_share(image: Image) -> float:
     dark = (values <= low + tolerance) & cut
     bright = values >= high - tolerance
     lit = ndimage.uniform_filter(values, 3, mode="nearest") > (low + _MARGIN * (high - low) if cut else -300.0)
-    body = _outlined(lit) & valid
+    # The outermost pixel of the mean mixes with what lies outside.
+    body = ndimage.binary_erosion(_outlined(lit), border_value=1) & valid
     if not body.any():
         raise Undefined("There is no body in the image.")
     return 100 * np.count_nonzero((dark | bright) & body) / np.count_nonzero(body)
