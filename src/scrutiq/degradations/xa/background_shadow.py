@@ -20,15 +20,18 @@ from scrutiq.metrics import Context, Measure, Undefined
 __all__ = ["DEGRADATION"]
 
 Array = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
 
 
 def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters:
     h, w = image.shape
     size = min(h, w)
+    attenuation = attenuation_of(image)
+    denser = _denser(attenuation, beam_field(attenuation))
     return {
         "optical_density": geometric(0.035, 0.65, severity),
-        # The dome of a diaphragm or the border of another organ: a disc that comes in from one side.
-        "from_degrees": float(rng.uniform(0, 360)),
+        # The dome of a diaphragm or the border of another organ: a disc that comes in from the denser side.
+        "from_degrees": (denser + float(rng.uniform(-45, 45))) % 360,
         "covers": float(rng.uniform(0.35, 0.55)),
         "dome_radius_pixels": float(rng.uniform(0.7, 1.6)) * size,
         "border_pixels": float(rng.uniform(0.02, 0.06)) * size,
@@ -43,6 +46,17 @@ def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters
             for _ in range(2)
         ],
     }
+
+
+def _denser(attenuation: Array, field: Bool) -> float:
+    """Return in which direction the attenuation rises across the field, degrees from the columns' axis to the rows'."""
+    if not field.any():
+        return 0.0
+    rows, columns = np.nonzero(field)
+    places = np.stack([rows - rows.mean(), columns - columns.mean()], axis=1)
+    slope, *_ = np.linalg.lstsq(places, attenuation[field] - attenuation[field].mean())
+    slope = np.round(slope, 9)  # an even frame has no direction, not one of rounding errors
+    return round(math.degrees(math.atan2(slope[0], slope[1])), 1)
 
 
 def _apply(image: Image, parameters: Parameters) -> Image:
