@@ -52,7 +52,8 @@ def stamps(out: Path, items: list[str]) -> dict[str, tuple[int, int]]:
 def start(recipe: Path, out: Path, data: Path, jobs: int, resume: bool) -> subprocess.Popen[bytes]:
     mode = "resume" if resume else "new"
     command = [sys.executable, "-c", CODE, str(recipe), str(out), str(data), str(jobs), mode]
-    return subprocess.Popen(command)
+    quiet = "ignore:resource_tracker:UserWarning"  # what a killed process leaves is the point of the exercise
+    return subprocess.Popen(command, env={**os.environ, "PYTHONWARNINGS": quiet})
 
 
 def recipe_of(folder: Path, images: int) -> Path:

@@ -30,6 +30,8 @@ __all__ = [
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
+#: A degradation, in images of one modality only where that stands before it: ``endoscopy:any.crop``.
+Excluded = Annotated[str, Field(pattern=r"^([a-z]+:)?[a-z0-9_]+\.[a-z0-9_]+$")]
 
 
 class BaseChoice(Noun):
@@ -146,7 +148,8 @@ class MedqStyle(_Common):
     fine : float
         Share of fine-grained comparisons; 103 of 133 in MedQ-Bench (test set, table 9).
     exclude : tuple of str
-        Degradations that are not asked about: what is no fault.
+        Degradations that are not made, everywhere or, as ``endoscopy:any.crop``, in one modality: what is no fault
+        there, or what the bases have by themselves.
     """
 
     kind: Literal["medq-style"]
@@ -158,7 +161,7 @@ class MedqStyle(_Common):
     severe: Share = 0.316
     specific: Share = 0.572
     fine: Share = 103 / 133
-    exclude: tuple[Name, ...] = ()
+    exclude: tuple[Excluded, ...] = ()
 
     @field_validator("modalities")
     @classmethod
@@ -190,7 +193,7 @@ class Pairs(_Common):
     test : float
         Share of the patients or sources.
     exclude : tuple of str
-        Degradations that are not made.
+        Degradations that are not made, everywhere or, as ``endoscopy:any.crop``, in one modality.
     """
 
     kind: Literal["pairs"]
@@ -198,7 +201,7 @@ class Pairs(_Common):
     severities: Annotated[tuple[float, ...], Field(min_length=2)] = (0.0, 0.25, 0.5, 0.75, 1.0)
     modalities: Annotated[tuple[Modality, ...], Field(min_length=1)]
     test: Share = 0.2
-    exclude: tuple[Name, ...] = ()
+    exclude: tuple[Excluded, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Pairs:

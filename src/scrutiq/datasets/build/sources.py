@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -97,16 +97,29 @@ class Sources:
 
         The first image of each set that can be read is looked at; the images of a set are of one kind.
         """
-        return {one.id: tuple(name for name in self._fit(one) if name not in exclude) for one in images}
+        return {
+            one.id: tuple(
+                name
+                for name in self._fit(one)
+                if name not in exclude and f"{str(one.modality).lower()}:{name}" not in exclude
+            )
+            for one in images
+        }
 
     def flaws(self, images: Sequence[BaseImage]) -> dict[str, tuple[str, ...]]:
         """Return the degradations that each image has by itself, by its id: what their own measurements show.
 
-        A fault counts from `FLAW` of its severity; one whose measurement is no evidence is not looked for.
+        A fault counts from `FLAW` of its severity. One whose measurement is no evidence is not looked for, and one that
+        is found in more than half of a set is a trait of the set, which its thresholds were not made for.
         """
         tasks = [(one, self.choice.max_side) for one in images]
         found = dict(work(tasks, _flaws, jobs=self.jobs, setup=_nothing, given=(), lost=lambda task: (task[0].id, ())))
-        return {one.id: found[one.id] for one in images}
+        sizes = Counter(one.base for one in images)
+        often = Counter((one.base, name) for one in images for name in found[one.id])
+        return {
+            one.id: tuple(name for name in found[one.id] if 2 * often[one.base, name] <= max(sizes[one.base], 2))
+            for one in images
+        }
 
     def _fit(self, wanted: BaseImage) -> tuple[str, ...]:
         if wanted.base not in self._fitting:

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from scrutiq.core import Applied, FrozenDict, Image, Modality, Window
 from scrutiq.datasets.build.journal import Done
 from scrutiq.datasets.build.kinds.common import CT_WINDOW_HU, record_of, stated
-from scrutiq.datasets.build.making import Maker, degraded
+from scrutiq.datasets.build.making import Maker
 from scrutiq.datasets.build.plan import Item, Step, apportion, rng_of, rounds, seed_of
 from scrutiq.datasets.build.recipe import LdctFactorial
 from scrutiq.datasets.build.sources import Sources
@@ -47,7 +47,8 @@ def plan(recipe: LdctFactorial, sources: Sources) -> list[Item]:
                 for streak in range(4):
                     stem = f"{number:04d}"
                     number += 1
-                    key = (recipe.seed, split, draw)  # one scan a draw: its levels differ in what they are meant to
+                    # One scan and one noise a draw: its images differ in what they are meant to, and in nothing else.
+                    key = (recipe.seed, split, draw)
                     items.append(
                         Item(
                             id=f"{split}-{stem}",
@@ -69,16 +70,14 @@ def _steps(recipe: LdctFactorial, noise: int, streak: int, key: tuple[int, str, 
     for level, (name, parameter), settings in ((noise, DOSE, recipe.dose), (streak, VIEWS, recipe.views)):
         if level:
             fixed: dict[str, JsonValue] = {parameter: settings[level]}
-            # The noise of an image follows from its own place in the design; the scan is that of the draw.
-            seed = seed_of(*key, name, noise, streak) if name == DOSE[0] else seed_of(*key, name)
+            seed = seed_of(*key, name)
             steps.append(Step(degradation=name, severity=level / 4, seed=seed, settings=FrozenDict(fixed)))
     return tuple(steps)
 
 
 def make(maker: Maker, item: Item) -> tuple[Image, dict[str, JsonValue]]:
     """Return one image in HU: first the noise of the dose, then the views that are left of that scan."""
-    image = maker.base(item.base).replace(voi=Window.from_bounds(*CT_WINDOW_HU))
-    return degraded(image, item.steps), {}
+    return maker.degraded(item.base, item.steps).replace(voi=Window.from_bounds(*CT_WINDOW_HU)), {}
 
 
 def levels(recipe: LdctFactorial, history: Sequence[Applied]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import JsonValue
+from scipy import ndimage
 
 from scrutiq.core import HU, Applied, FrozenDict, Image, Modality, Severity, UsageError, Window
 from scrutiq.datasets.bases import BaseImage
@@ -36,6 +37,9 @@ SPLITS = ("dev", "test")
 MILD, SEVERE = (0.42, 0.62), (0.75, 1.0)
 #: Of the two images of a fine-grained comparison: visible in both, and a subtle step apart.
 FINE, STEP = (0.45, 0.75), 0.25
+#: Sets of CT slices of the trunk, whose headers name the examination and not what the slice shows; and the share of
+#: lung in the body from which a slice is one of the chest.
+TRUNK, LUNG = ("ct_siim_tcga",), 0.06
 #: How many bases at least are shown as free of degradation.
 LEAST = 4
 #: How far the share of modality-specific questions may be from what is asked for, and by how many questions more: they
@@ -49,7 +53,9 @@ def plan(recipe: MedqStyle, sources: Sources) -> list[Item]:
     """Return the images of the questions, split by split and modality by modality, then those of the comparisons."""
     share = {split: 1 / len(SPLITS) for split in SPLITS}
     divided = {m: sources.split(m, share, recipe.seed) for m in recipe.modalities}
-    flaws = sources.flaws([one for modality in recipe.modalities for one in sources.of(modality)])
+    found = sources.flaws([one for modality in recipe.modalities for one in sources.of(modality)])
+    # What is not asked about (an inserted lesion) is no fault of a base either.
+    flaws = {name: tuple(flaw for flaw in of if flaw not in recipe.exclude) for name, of in found.items()}
     items: list[Item] = []
     for split in SPLITS:
         per_cell = recipe.images // (len(SPLITS) * len(recipe.modalities))
@@ -214,7 +220,22 @@ def shown_as(image: Image) -> Image:
 
 def make(maker: Maker, item: Item) -> tuple[Image, dict[str, JsonValue]]:
     """Return one image as it is shown."""
-    return degraded(shown_as(maker.base(item.base)), item.steps), {}
+    base = maker.base(item.base)
+    facts: dict[str, JsonValue] = {}
+    if maker.bases[item.base].base in TRUNK:
+        facts["region"] = "LUNGS" if lung_share(base) > LUNG else "NO_LUNGS"
+    return degraded(shown_as(base), item.steps), facts
+
+
+def lung_share(image: Image) -> float:
+    """Return the share of the body that has the CT numbers of aerated lung, -950 to -600 HU."""
+    labels, count = ndimage.label(ndimage.binary_opening(image.pixels > -400, iterations=2))
+    if count == 0:
+        return 0.0
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    body = ndimage.binary_fill_holes(labels == sizes.argmax())  # without the table and its cushion
+    return float(((image.pixels > -950) & (image.pixels < -600) & body).sum() / max(int(body.sum()), 1))
 
 
 def publish(
@@ -245,9 +266,14 @@ def _records_of(recipe: MedqStyle, item: Item, done: Done, base_of: Mapping[str,
         records.append(
             Record(**{**common, "id": f"{item.id}-{ask.kind}", "extra": extra, "question": asked(ask, item, done)})
         )
-    region = region_of(item.modality, done.region, base_of[item.base])
+    region = _region(item, done, base_of)
     text = description(item.modality, region, done.history, (recipe.seed, item.id))
     return [*records, Record(**{**common, "id": f"{item.id}-description", "text": text})]
+
+
+def _region(item: Item, done: Done, base_of: Mapping[str, str]) -> str | None:
+    seen = done.facts.get("region", done.region)
+    return region_of(item.modality, seen, base_of[item.base])
 
 
 def asked(ask: Ask, item: Item, done: Done) -> Question:
@@ -303,7 +329,7 @@ def _common(item: Item, done: Done, base_of: Mapping[str, str]) -> dict[str, Any
             "severity": severity.value,
             "degradation": name or "none",
             "attribute": words(name).attribute if name else "none",
-            "region": region_of(item.modality, done.region, base_of[item.base]),
+            "region": _region(item, done, base_of),
             "base_flaws": item.facts.get("base_flaws"),
         },
     }
