@@ -95,14 +95,24 @@ def test_ink_over_tissue_is_found(ink: tuple[float, ...]) -> None:
     assert INK_AREA.compute(picture(od)) == pytest.approx(25, abs=1)
 
 
-def test_a_gap_is_as_long_as_it_was_cut_and_a_round_hole_is_none() -> None:
+def test_a_gap_is_as_long_as_it_was_cut_and_a_round_hole_as_wide() -> None:
     od = tissue()
     od[95:105, 30:150] = 0.01
     assert GAP_LENGTH.compute(picture(od)) == pytest.approx(60, abs=2)
+    od = np.swapaxes(od, 0, 1)
+    assert GAP_LENGTH.compute(picture(od)) == pytest.approx(60, abs=2)
     od = tissue()
     y, x = np.indices((200, 200))
-    od[np.hypot(y - 100, x - 100) < 40] = 0.01
-    assert GAP_LENGTH.compute(picture(od)) == 0
+    od[np.hypot(y - 100, x - 100) < 20] = 0.01
+    assert GAP_LENGTH.compute(picture(od)) == pytest.approx(20, abs=2)
+
+
+def test_a_large_picture_has_the_gap_of_a_small_one() -> None:
+    od = tissue()
+    od[np.abs(np.subtract.outer(np.arange(200), np.arange(200))) < 12] = 0.01
+    small, large = (GAP_LENGTH.compute(picture(np.kron(od, np.ones((k, k, 1))))) for k in (1, 3))
+    assert small == pytest.approx(100 * np.sqrt(2), rel=0.1)
+    assert large == pytest.approx(small, rel=0.03)
 
 
 def test_grey_specks_are_counted_and_stained_ones_are_not() -> None:

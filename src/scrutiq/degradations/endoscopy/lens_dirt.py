@@ -24,6 +24,9 @@ _SOFT = 0.25
 #: How far light is scattered behind a droplet, share of the extent, and which share of it does not come back.
 _SCATTER, _LOSS = 0.022, 0.25
 
+#: Detail that is usual in a field, as a quantile over it, and the share of it that is little.
+_USUAL, _LITTLE = 0.75, 0.35
+
 
 def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters:
     view = scene.view_of(image)
@@ -82,23 +85,23 @@ def _detail_loss(context: Context) -> float:
     if not where.any():
         raise Undefined("The field of view is too small.")
     values = power[where]
-    return 100 * float(np.mean(values < 0.5 * np.median(values)))
+    return 100 * float(np.mean(values < _LITTLE * np.quantile(values, _USUAL)))
 
 
 DETAIL_LOSS = Measure(
     name="detail_loss_area",
     unit="%",
-    title="share of the field of view with less than half the fine detail of its median",
+    title="share of the field of view with little fine detail, relative to the rest of it",
     direction="lower is better",
-    range=(0, 50),
+    range=(0, 75),
     source=(
         "Fine detail is the mean size of what a Gaussian of 1.5 pixels removes from luma (focus measure by high-pass "
         "energy; Pertuz, Puig and Garcia, Pattern Recognit. 46(5), 2013), in squares of 5 % of the field's extent; the "
-        "share of the field that has less than half of its median."
+        "share of the field that has less than 35 % of its upper quartile."
     ),
     limits=(
         "A dark lumen or plain mucosa in a part of the frame counts, and so does any other local blur; dirt over more "
-        "than half of the field is taken for the usual."
+        "than three quarters of the field is taken for the usual."
     ),
     needs=scene.bounded_colour,
     value=_detail_loss,
@@ -111,9 +114,9 @@ DEGRADATION = Degradation(
     measurement=DETAIL_LOSS,
     thresholds=Thresholds(
         clean=2.4,
-        mild=6,
-        severe=14,
-        worst=30,
+        mild=4.4,
+        severe=13,
+        worst=29,
         basis="Medians over the 8 clean endoscopic bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
     ),
 )

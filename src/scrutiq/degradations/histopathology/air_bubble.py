@@ -105,5 +105,11 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=RING_DENSITY,
-    thresholds=Thresholds(clean=0.08, mild=0.15, severe=0.3, worst=0.6, basis="tbd"),
+    thresholds=Thresholds(
+        clean=0.16,
+        mild=0.29,
+        severe=0.47,
+        worst=0.64,
+        basis="Medians over 14 H&E bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
+    ),
 )
