@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 __all__ = ["AIR_HU", "WATER_PER_MM", "hu_to_attenuation"]
 
-#: Linear attenuation of water at 70 keV, the effective energy of a filtered beam of 120 kV: 0.1929 cm^2/g at 1 g/cm^3
-#: (between 0.2059 at 60 and 0.1837 at 80 keV, log-log; Hubbell and Seltzer, NISTIR 5632, table 4).
-WATER_PER_MM = 0.01929
+#: Linear attenuation of water at 70 keV, the effective energy of a filtered beam of 120 kV: 0.193 cm^2/g at 1 g/cm^3,
+#: between 0.2059 at 60 keV and 0.1837 at 80 keV (Hubbell and Seltzer, NISTIR 5632, table 4; NIST XCOM).
+WATER_PER_MM = 0.0193
 #: CT number of nothing. Scanners write lower values where they did not reconstruct.
 AIR_HU = -1000.0
 

@@ -24,7 +24,7 @@ _POSITIONS = 5
 def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters:
     return {
         **scan.draw_scan(rng),
-        "rise_mm": geometric(0.8, 20.0, severity),
+        "rise_mm": geometric(0.8, 25.0, severity),
         "breaths": float(rng.uniform(0.4, 1.2)),
         "phase_rad": float(rng.uniform(0, 2 * np.pi)),
     }
@@ -75,5 +75,12 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=DOUBLE_SKIN_MM,
-    thresholds=Thresholds(clean=1, mild=2, severe=3, worst=4, basis="to be set"),
+    thresholds=Thresholds(
+        clean=2.7,
+        mild=3.2,
+        severe=4.0,
+        worst=7.6,
+        scale="log",
+        basis="Medians of eight clinical slices of TCIA; the clean ones reach 3.5.",
+    ),
 )

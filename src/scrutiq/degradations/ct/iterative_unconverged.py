@@ -41,5 +41,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=MEASURES["edge_rise_mm"],
-    thresholds=Thresholds(clean=1.8, mild=2.4, severe=3.6, worst=7.2, scale="log", basis="to be set"),
+    thresholds=Thresholds(
+        clean=1.8, mild=3.8, severe=6.6, worst=10.5, scale="log", basis="Medians of five clinical slices of TCIA."
+    ),
 )

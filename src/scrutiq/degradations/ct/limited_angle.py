@@ -35,5 +35,5 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=MISSING_WEDGE,
-    thresholds=Thresholds(clean=1, mild=2, severe=3, worst=4, basis="to be set"),
+    thresholds=Thresholds(clean=0, mild=4.5, severe=16.5, worst=50, basis="Medians of six clinical slices of TCIA."),
 )

@@ -17,16 +17,16 @@ from scrutiq.metrics import MEASURES
 
 __all__ = ["DEGRADATION"]
 
-#: CT numbers at the effective energies 70, 80, 100 and 150 keV, from mass attenuation (Hubbell and Seltzer, NISTIR
-#: 5632): air, lung side of the skin, fat, water, muscle, blood with contrast medium (10 mg/ml of iodine), cortical bone,
-#: and twice its excess.
+#: CT numbers of air, fat, water, muscle, blood with 10 mg/ml of iodine, cortical bone, and twice that, at the effective
+#: energies 70, 80, 100 and 150 keV: mass attenuation (Hubbell and Seltzer, NISTIR 5632, tables 3 and 4, log-log between
+#: their energies) times the density of ICRU Report 44.
 _ENERGIES = np.array([70.0, 80.0, 100.0, 150.0])
 _TISSUES_HU = np.array(
     [
-        [-1000, -150, -84, 0, 52, 310, 1600, 3200],
-        [-1000, -143, -77, 0, 51, 240, 1330, 2660],
-        [-1000, -134, -67, 0, 50, 163, 1086, 2170],
-        [-1000, -126, -58, 0, 49, 95, 888, 1780],
+        [-1000, -79, 0, 43, 302, 1594, 3188],
+        [-1000, -69, 0, 42, 233, 1330, 2660],
+        [-1000, -61, 0, 41, 155, 1086, 2172],
+        [-1000, -53, 0, 41, 87, 888, 1776],
     ],
     dtype=np.float64,
 )
@@ -70,5 +70,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=MEASURES["contrast_to_noise"],
-    thresholds=Thresholds(clean=5, mild=2.8, severe=1.5, worst=0.5, scale="log", basis="to be set"),
+    thresholds=Thresholds(
+        clean=4.7, mild=3.6, severe=2.9, worst=1.8, scale="log", basis="Medians of five clinical slices of TCIA."
+    ),
 )

@@ -40,5 +40,7 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=MEASURES["noise_hu"],
-    thresholds=Thresholds(clean=15, mild=30, severe=50, worst=100, scale="log", basis="to be set"),
+    thresholds=Thresholds(
+        clean=16, mild=21, severe=31, worst=48, scale="log", basis="Medians of ten clinical slices of TCIA."
+    ),
 )

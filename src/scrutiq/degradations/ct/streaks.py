@@ -9,10 +9,12 @@ from scipy import fft, ndimage
 from scrutiq.degradations.ct.where import around, hounsfield, spaced
 from scrutiq.metrics import Context, Measure
 
-__all__ = ["AIR_SHADOWS_HU", "STREAKS_HU", "directional_energy"]
+__all__ = ["AIR_RESIDUE_HU", "STREAKS_HU", "directional_energy"]
 
 Array = npt.NDArray[np.float64]
 
+#: What is denser than this in the air is a thing.
+_LIGHTEST_HU = -600.0
 _DIRECTIONS, _ALONG, _TREND, _WINDOW = 16, 6.0, 4.0, 9
 
 
@@ -48,19 +50,15 @@ def directional_energy(values: Array, mask: npt.NDArray[np.bool_]) -> Array:
 
 
 def _streaks(context: Context) -> float:
-    air = around(context)
-    energy = directional_energy(hounsfield_of_air(context), air)
-    return float(np.sqrt(np.median(energy[air])))
+    air = around(context, farthest_mm=60.0, densest_hu=-400.0, opened=2)
+    energy = directional_energy(np.minimum(hounsfield(context), -200.0), air)
+    # Sheets and tubes fill some of the air, so not the median.
+    return float(np.sqrt(np.quantile(energy[air], 0.25)))
 
 
-def _shadows(context: Context) -> float:
-    air = around(context, farthest_mm=40.0)
-    return float(ndimage.uniform_filter(hounsfield_of_air(context), 3)[air].std())
-
-
-def hounsfield_of_air(context: Context) -> Array:
-    """Return the CT numbers with everything denser than -600 HU cut off there, so that only air varies."""
-    return np.minimum(hounsfield(context), -600.0)
+def _residue(context: Context) -> float:
+    air = around(context, farthest_mm=40.0, densest_hu=_LIGHTEST_HU)
+    return float(np.minimum(hounsfield(context), _LIGHTEST_HU)[air].mean() + 1000)
 
 
 STREAKS_HU = Measure(
@@ -70,8 +68,8 @@ STREAKS_HU = Measure(
     direction="lower is better",
     range=(0, float("inf")),
     source=(
-        "Root of the median, over the air within 60 mm of the skin, of the local mean square along the direction of "
-        "most energy (16 directions). Streaks cross the air; in tissue, anatomy would be taken for them."
+        "Root of the lower quartile, over the air within 60 mm of the skin, of the local mean square along the "
+        "direction of most energy (16 directions). Streaks cross the air; in tissue, anatomy would be taken for them."
     ),
     limits=(
         "A slice whose body fills the field has no air to measure. Values below -1000 HU, which many scanners cut "
@@ -81,21 +79,22 @@ STREAKS_HU = Measure(
     value=_streaks,
 )
 
-AIR_SHADOWS_HU = Measure(
-    name="air_shadows_hu",
+AIR_RESIDUE_HU = Measure(
+    name="air_residue_hu",
     unit="HU",
-    title="how uneven the air next to the body is",
+    title="mean CT number above -1000 HU of the air next to the body",
     direction="lower is better",
     range=(0, float("inf")),
     source=(
-        "Standard deviation of 3 x 3 means over the air within 40 mm of the skin. Views that do not fit together "
-        "leave shadows and streaks outside the body, where an image holds nothing else: the ghost-to-signal "
-        "measurement of MR (IEC 62464-1:2018) taken over to CT."
+        "Mean, over the air within 40 mm of the skin, of the CT number cut to -1000 to -600 HU, less -1000. Views "
+        "that do not fit together leave shadows and streaks outside the body, where a slice holds nothing: what "
+        "ghosting outside the object is in MR (NEMA MS 1-2008)."
     ),
     limits=(
-        "A slice whose body fills the field has no air to measure. Sheets, tubes and the cushion of the table count. "
-        "It does not tell motion from other causes of streaks."
+        "A slice whose body fills the field has no air to measure. Sheets, clothing and the cushion of the table "
+        "raise it. Noise that is cut off at -1000 HU raises it too. It does not tell motion from other causes of "
+        "streaks."
     ),
     needs=spaced,
-    value=_shadows,
+    value=_residue,
 )

@@ -18,7 +18,7 @@ __all__ = ["DEGRADATION"]
 
 
 def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters:
-    return {**scan.draw_scan(rng), "views": 120, "weight_hu": geometric(0.05, 2.5, severity), "iterations": 12}
+    return {**scan.draw_scan(rng), "views": 120, "weight_hu": geometric(0.02, 1.2, severity), "iterations": 12}
 
 
 def _apply(image: Image, parameters: Parameters) -> Image:
@@ -41,5 +41,5 @@ DEGRADATION = Degradation(
     draw=_draw,
     apply=_apply,
     measurement=FLAT_PATCHES,
-    thresholds=Thresholds(clean=1, mild=2, severe=3, worst=4, basis="to be set"),
+    thresholds=Thresholds(clean=10, mild=18.5, severe=29.5, worst=38, basis="Medians of four clinical slices of TCIA."),
 )

@@ -17,6 +17,8 @@ Array = npt.NDArray[np.float64]
 
 #: CT numbers that count: below air are padding and clipped streaks, and metal would outweigh everything.
 _LOWEST, _HIGHEST = -1000.0, 1000.0
+#: Nearer than this to body and things, air is mixed with them, mm.
+_MARGIN_MM = 4.0
 
 
 def calibrated(context: Context) -> str | None:
@@ -64,8 +66,18 @@ def depth(context: Context) -> Array:
     return np.asarray(distance / distance.max(), dtype=np.float64)
 
 
-def around(context: Context, nearest_mm: float = 4.0, farthest_mm: float = 60.0) -> Bool:
+def around(context: Context, farthest_mm: float, densest_hu: float, opened: int = 0) -> Bool:
     """Return the air about the body, without the table and what else lies in it, shape (H, W).
+
+    Parameters
+    ----------
+    context : Context
+    farthest_mm : float
+        From the body.
+    densest_hu : float
+        What is denser, in 3 x 3 means, is a thing that lies in the air, and left out with a margin.
+    opened : int
+        How often things are eroded first, so that streaks, which are narrow, do not count as such.
 
     Raises
     ------
@@ -79,10 +91,11 @@ def around(context: Context, nearest_mm: float = 4.0, farthest_mm: float = 60.0)
     y, x = np.ogrid[:h, :w]
     circle = np.hypot(y - (h - 1) / 2, x - (w - 1) / 2) < min(h, w) / 2 - 2
     to_body = ndimage.distance_transform_edt(~body(context), sampling=image.spacing)
-    # Streaks reach some hundred HU; what lies in the air is denser, and larger than a streak is wide.
-    things = ndimage.binary_opening(smooth > -600, iterations=1)
+    things = smooth > densest_hu
+    if opened:
+        things = ndimage.binary_opening(things, iterations=opened)
     to_things = ndimage.distance_transform_edt(~things, sampling=image.spacing)
-    air = circle & (to_body > nearest_mm) & (to_body < farthest_mm) & (to_things > nearest_mm)
+    air = circle & (to_body > _MARGIN_MM) & (to_body < farthest_mm) & (to_things > _MARGIN_MM)
     if air.sum() < 500:
         raise Undefined("Too little air about the body is in view.")
     return np.asarray(air)
