@@ -4,7 +4,8 @@ Usage: make_degradation_pictures.py [NAME ...]
 
 Each picture shows a bundled image clean, mild (severity 1/2) and severe (severity 1): above the whole, below the part
 where the fault is strongest, pixel by pixel. Angiography is drawn on a synthetic angiogram, since no real one may be
-bundled; faults that arise between slices are drawn on a synthetic volume.
+bundled; faults that arise between slices are drawn on a synthetic volume: the plane across its slices above, one slice
+below.
 """
 
 from __future__ import annotations
@@ -83,16 +84,20 @@ def volume() -> tuple[Image, ...]:
 def picture(entry: Degradation) -> Pillow.Image:
     subject: Any = volume() if isinstance(entry, VolumeDegradation) else base(entry.modalities[0])
     made = [entry.make(subject, severity, np.random.default_rng(4)) for severity in SEVERITIES]
-    if entry.volume:
-        made = [reformat(one) for one in made]
-    window = shared_window(made[0])
-    whole = [colour(render(one, one.voi if entry.name == "ct.wrong_window" else window)) for one in made]
-    top, left = worst(*(colour(shown).astype(float).mean(axis=2) for shown in (whole[0], whole[-1])))
+    above = below = made
+    if entry.volume:  # the plane across the slices above, one slice below
+        above, below = [reformat(one) for one in made], [one[len(one) // 2] for one in made]
+    window = shared_window(above[0])
+    shown = [
+        [colour(render(one, one.voi if entry.name == "ct.wrong_window" else window)) for one in row]
+        for row in (above, below)
+    ]
+    top, left = worst(*(one.astype(float).mean(axis=2) for one in (shown[1][0], shown[1][-1])))
     sheet = np.full((2 * TILE + GAP, 3 * TILE + 2 * GAP, 3), 255, np.uint8)
-    for column, shown in enumerate(whole):
+    for column in range(3):
         x = column * (TILE + GAP)
-        sheet[:TILE, x : x + TILE] = fit(shown)
-        sheet[TILE + GAP :, x : x + TILE] = cut(shown, top, left)
+        sheet[:TILE, x : x + TILE] = fit(shown[0][column])
+        sheet[TILE + GAP :, x : x + TILE] = cut(shown[1][column], top, left)
     return Pillow.fromarray(sheet)
 
 
