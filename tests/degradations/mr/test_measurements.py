@@ -49,6 +49,17 @@ def test_severe_reads_worse_than_clean_and_the_severity_follows(name: str, image
 
 
 @pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("shape", [(33, 47), (2, 9), (1, 1)])
+def test_any_size_and_an_empty_image_can_be_degraded(name: str, shape: tuple[int, int]) -> None:
+    for pixels in (np.zeros(shape), np.random.default_rng(0).uniform(-1, 9, shape)):
+        small = Image(pixels=pixels, modality=Modality.MR)
+        for severity in (0.01, 1.0):
+            made = get(f"mr.{name}").make(small, severity, np.random.default_rng(1))
+            assert made.shape == shape
+            assert np.isfinite(made.pixels).all()
+
+
+@pytest.mark.parametrize("name", OWN)
 def test_scale_of_the_pixels_does_not_matter(name: str, image: Image) -> None:
     scaled = image.replace(pixels=image.pixels * 37)
     assert value(name, scaled) == pytest.approx(value(name, image), rel=1e-3, abs=1e-6)

@@ -29,7 +29,7 @@ _OBJECT = 0.08
 def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters:
     return {
         # Brightest over darkest place of the field.
-        "ratio": math.exp(geometric(0.2, 2.6, severity)),
+        "ratio": math.exp(geometric(0.35, 2.6, severity)),
         "coil_angle": float(rng.uniform(0, 2 * math.pi)),
         "coil_distance": float(rng.uniform(0.8, 1.2)),
         "coil_radius": float(rng.uniform(0.8, 1.4)),

@@ -144,6 +144,8 @@ def compressed_sensing(kspace: Complex, taken: Bool) -> Complex:
     known = (fft.ifftshift(kspace) * mask).astype(np.complex64)
     image: Complex = fft.ifft2(known, norm="ortho")
     top = float(np.abs(image).max())
+    if top == 0:
+        return np.asarray(fft.fftshift(image))
     for step in range(_ITERATIONS):
         threshold = top * 0.1 * 0.03 ** (step / (_ITERATIONS - 1))
         move = (3 * step % 8, 5 * step % 8)

@@ -35,13 +35,13 @@ def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters
     tissue = foreground(image)
     if not tissue.any():
         tissue = np.ones(image.shape, dtype=bool)
-    # In the tissue, away from its border: the middle half of it by depth below the surface.
+    # Nearest to the deeper half of the tissue, away from its surface.
     depth = ndimage.distance_transform_edt(np.pad(ndimage.binary_fill_holes(tissue), 1))[1:-1, 1:-1]
     rows, columns = np.nonzero(tissue & (depth >= np.median(depth[tissue])))
     place = int(rng.random() * rows.size)
     mm = pixel_mm(image)
-    # The source is as large as a clip or a sinus is beside a head, whatever the object.
     source = [int(rows[place]), int(columns[place])]
+    # As wide a field in a small object as in a large one, relative to it; in a head some 2 cm.
     size = 0.15 * math.sqrt(float(tissue.sum()) * mm[0] * mm[1])
     half = [math.ceil(3 * size / one) for one in mm]
     return {
@@ -49,10 +49,10 @@ def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters
         "source": source,
         "distance_mm": size,  # from the slice
         "field_angle": float(rng.uniform(0, math.pi)),  # of the main field in the plane, radian
-        "shift_mm": geometric(0.07, 2.0, severity) * size,  # where the field is strongest
-        # Turns of the spins by the echo where they are moved by one mm: echo time times bandwidth, 0.3 to 1 for a pixel
-        # of a matrix of 256.
-        "turns_per_mm": float(rng.uniform(0.3, 1.0))
+        "shift_mm": geometric(0.05, 1.8, severity) * size,  # where the field is strongest
+        # Turns of the spins by the echo where they are moved by one mm: echo time times bandwidth, 0.25 to 0.75 for a
+        # pixel of a matrix of 256.
+        "turns_per_mm": float(rng.uniform(0.25, 0.75))
         * 256
         / max(n * one for n, one in zip(image.shape, mm, strict=True)),
         "slice_mm": 0.25 * size,

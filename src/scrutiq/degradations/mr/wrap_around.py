@@ -24,13 +24,14 @@ def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters
     first, last = extent(image, axis)
     length = last - first
     folded = max(1, round(geometric(0.025, 0.4, severity) * length))
+    size = max(1, length - folded)
     # The window is cut into from one side more than from the other.
-    begin = first + round(side * folded)
+    begin = min(first + round(side * folded), image.shape[axis] - size)
     return {
         "axis": axis,
         "begin": begin,
-        "field_of_view": max(2, length - folded),
-        "field_of_view_mm": max(2, length - folded) * pixel_mm(image)[axis],
+        "field_of_view": size,
+        "field_of_view_mm": size * pixel_mm(image)[axis],
         "folded": folded,
         "phase_seed": new_seed(rng),
     }
