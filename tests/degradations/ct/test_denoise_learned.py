@@ -1,4 +1,4 @@
-"""The shipped networks on a real slice: less noise, whole images and tiles alike, and files that are what was shipped."""
+"""The shipped networks on a real slice: less noise, whole images and tiles alike, and files as they were shipped."""
 
 from __future__ import annotations
 

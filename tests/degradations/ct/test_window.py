@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -62,7 +64,7 @@ def test_the_bounds_close_in_on_the_wrong_window(seed: int) -> None:
         assert image.pixels.min() >= image.voi.bounds[0] - 1e-3
         assert image.pixels.max() <= image.voi.bounds[1] + 1e-3
         assert image.unit == "HU"
-    assert all(b[0] > a[0] and b[1] < a[1] for a, b in zip(bounds, bounds[1:], strict=False))
+    assert all(b[0] > a[0] and b[1] < a[1] for a, b in pairwise(bounds))
 
 
 def test_what_lies_inside_the_window_is_untouched() -> None:

@@ -55,11 +55,11 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=NOISE_COARSENESS,
     thresholds=Thresholds(
-        clean=3.5,
-        mild=4.5,
-        severe=6,
-        worst=9,
+        clean=3.4,
+        mild=4.2,
+        severe=5.2,
+        worst=7.6,
         scale="log",
-        basis="to be set",
+        basis="Medians of 12 clinical slices of TCIA at severity 0, 1/3, 2/3 and 1; clean ones reach 7.0.",
     ),
 )
