@@ -25,6 +25,8 @@ _ANGLES = (-20.0, -15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 15.0, 20.0)
 _STEP = 0.2
 #: Share of the length of a blade along which the step is seen.
 _ALONG = 0.7
+#: Share of the change across a blade that happens within its penumbra, at least.
+_AT_ONCE = 0.42
 
 
 def transmitted_of(image: Image) -> Array:
@@ -147,6 +149,15 @@ def _blade(rows: Array) -> tuple[float, float] | None:
         seen = np.full(len(at), -np.inf)
         seen[usable] = np.nanquantile(step[usable], 1 - _ALONG, axis=1)
         row = int(seen.argmax())
-        if seen[row] > strongest:
+        if seen[row] > strongest and _is_sharp(sheared, inside, int(at[row]), reach, float(seen[row])):
             strongest, best = float(seen[row]), (angle, float(at[row]) + 0.5)
     return best if strongest >= _STEP else None
+
+
+def _is_sharp(rows: Array, inside: Bool, at: int, reach: int, step: float) -> bool:
+    """Return whether a change happens at once, as at a blade, and not over a wide distance, as in a soft shadow."""
+    known = np.where(inside, rows, np.nan)
+    outer, inner = known[max(at - 3 * reach, 0) : max(at - reach, 1)], known[at + reach + 1 : at + 3 * reach + 1]
+    if not (np.isfinite(outer).any() and np.isfinite(inner).any()):
+        return True
+    return step >= _AT_ONCE * float(np.nanmedian(outer) - np.nanmedian(inner))
