@@ -64,6 +64,16 @@ def test_rings_are_bubbles_and_filled_discs_are_not(radius: float) -> None:
     assert BUBBLE_AREA.compute(picture(mucosa())) == 0
 
 
+def test_bubbles_of_a_large_frame_are_those_of_a_small_one() -> None:
+    pixels = mucosa((450, 450))
+    y, x = np.indices((450, 450))
+    for v, u in ((120, 130), (300, 310)):
+        pixels += 70 * np.exp(-0.5 * ((np.hypot(y - v, x - u) - 12) / 1.2) ** 2)[..., None]
+    small, large = (BUBBLE_AREA.compute(picture(np.kron(pixels, np.ones((k, k, 1))))) for k in (1, 2))
+    assert small > 0
+    assert large == pytest.approx(small, rel=0.02)
+
+
 def test_the_veil_before_black_is_its_own_level() -> None:
     assert VEILING.compute(picture(np.full((64, 64, 3), 51.0))) == pytest.approx(20, abs=0.1)
     assert VEILING.compute(picture(mucosa())) == pytest.approx(100 * 90 / 255, abs=0.1)

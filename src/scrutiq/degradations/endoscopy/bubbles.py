@@ -25,6 +25,8 @@ _CLUSTERS = 5
 _RIM, _SHADE = 0.6, 0.4
 #: Width of the rim, share of the radius: the film is seen edge-on there.
 _WALL = 0.07
+#: To look for bubbles, a frame is averaged in blocks until its field measures less than twice this, pixels.
+_EXTENT = 450
 #: Radii that are looked for, shares of the extent of the field.
 _RADII = (0.008, 0.011, 0.015, 0.02, 0.027, 0.036, 0.048)
 #: Least rise across an edge that votes, share of the range a pixel and multiple of the median over the field, which is
@@ -101,6 +103,11 @@ def _bubble_area(context: Context) -> float:
     low, high = context.range
     grey = ((context.grey - low) / (high - low)).astype(np.float64)
     grey = np.where(view, grey, np.median(grey[view]))
+    step = max(1, int(scene.extent_of(view) / _EXTENT))
+    if step > 1:
+        h, w = (n // step * step for n in view.shape)
+        grey = grey[:h, :w].reshape(h // step, step, w // step, step).mean(axis=(1, 3))
+        view = view[:h:step, :w:step]
     size = scene.extent_of(view)
     down = ndimage.gaussian_filter(grey, 1, order=(1, 0))
     right = ndimage.gaussian_filter(grey, 1, order=(0, 1))
@@ -184,7 +191,7 @@ BUBBLE_AREA = Measure(
         "discs of 0.8 to 4.8 % of the field's extent in radius with the inner edge of a bright rim in 56 % of the "
         "directions, and brighter along the rim than on either side of it in 80 %."
     ),
-    limits="Rings of glints count; bubbles of fewer than 5 pixels across, and in dense foam, are missed.",
+    limits="Rings of glints count; bubbles below 1 % of the field across, and in dense foam, are missed.",
     needs=scene.bounded_colour,
     value=_bubble_area,
 )

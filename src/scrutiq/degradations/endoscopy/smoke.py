@@ -42,9 +42,19 @@ def _apply(image: Image, parameters: Parameters) -> Image:
 
 def _swirls(shape: tuple[int, int], size: float, seed: int) -> Array:
     """Return the density of the smoke along the line of sight, of mean 1: log-normal, with several scales."""
-    field = sum(weight * smooth_noise(shape, share * size, seed + k) for k, (share, weight) in enumerate(_SWIRLS))
+    field = sum(weight * _swirl(shape, share * size, seed + k) for k, (share, weight) in enumerate(_SWIRLS))
     density = np.exp(0.6 * np.asarray(field))
     return np.asarray(density / density.mean())
+
+
+def _swirl(shape: tuple[int, int], sigma: float, seed: int) -> Array:
+    """Return `smooth_noise`, made on a coarse grid where it is very smooth, and drawn out."""
+    step = max(1, int(sigma / 5))
+    coarse = smooth_noise((-(-shape[0] // step), -(-shape[1] // step)), sigma / step, seed)
+    if step == 1:
+        return coarse
+    fine: Array = ndimage.zoom(coarse, step, order=1, grid_mode=True, mode="nearest")
+    return fine[: shape[0], : shape[1]]
 
 
 def _veiling(context: Context) -> float:
