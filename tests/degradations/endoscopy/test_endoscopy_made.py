@@ -47,6 +47,11 @@ class TestScene:
         assert not view[117:, 20:90].any()
         assert view[60, 70]
 
+    def test_a_dark_notch_at_the_border_belongs_to_the_field(self) -> None:
+        pixels = frame().pixels.copy()
+        pixels[50:70, :40] = 0
+        assert np.array_equal(scene.view_of(frame().replace(pixels=pixels))[60, 20:120], np.ones(100, dtype=bool))
+
     def test_a_black_frame_is_all_field(self) -> None:
         assert scene.view_of(frame((0, 0, 0))).all()
 

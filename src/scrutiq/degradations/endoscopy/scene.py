@@ -34,6 +34,9 @@ Float = npt.NDArray[np.floating]
 #: Luminance of linear sRGB (ITU-R BT.709).
 REC709 = np.array([0.2126, 0.7152, 0.0722])
 
+#: How much larger than the lit part its convex hull may be: more than dark notches are letters that touch the field.
+_NOTCHES = 1.15
+
 #: Standard deviation of the Gaussian that leaves of a frame the shape of the lit surface, share of the extent.
 _SHAPE = 0.03
 
@@ -66,7 +69,37 @@ def view_of(image: Image) -> Bool:
     filled: Bool = ndimage.binary_fill_holes(labels == sizes.argmax())
     # The means of 3 x 3 pixels reach one pixel beyond the light.
     inner: Bool = ndimage.binary_erosion(filled, np.ones((3, 3)), border_value=1)
-    return filled & view & (inner | (extremes(image.pixels)[1] > low + END_MARGIN * (high - low)))
+    lit = filled & view & (inner | (extremes(image.pixels)[1] > low + END_MARGIN * (high - low)))
+    whole = _convex(lit)
+    return whole if np.count_nonzero(whole) <= _NOTCHES * np.count_nonzero(lit) else lit
+
+
+def _convex(mask: Bool) -> Bool:
+    """Return the convex hull of a mask: a field is round or an octagon, whatever dark lumen touches its border."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if rows.size < 3:
+        return mask
+    left = mask[rows].argmax(axis=1)
+    right = mask.shape[1] - 1 - mask[rows, ::-1].argmax(axis=1)
+    y = np.arange(rows[0], rows[-1] + 1)
+    from_, to = -_envelope(rows, -left, y), _envelope(rows, right, y)
+    x = np.arange(mask.shape[1])
+    found = np.zeros_like(mask)
+    found[y] = (x >= from_[:, None] - 1e-9) & (x <= to[:, None] + 1e-9)
+    return found
+
+
+def _envelope(at: npt.NDArray[np.intp], values: npt.NDArray[np.intp], wanted: npt.NDArray[np.intp]) -> Array:
+    """Return the least concave function that is nowhere below the values (Andrew's monotone chain)."""
+    chain: list[tuple[int, int]] = []
+    for here in zip(at.tolist(), values.tolist(), strict=True):
+        while len(chain) > 1 and (chain[-1][1] - chain[-2][1]) * (here[0] - chain[-2][0]) <= (
+            here[1] - chain[-2][1]
+        ) * (chain[-1][0] - chain[-2][0]):
+            chain.pop()
+        chain.append(here)
+    corners = np.array(chain, dtype=np.float64)
+    return np.asarray(np.interp(wanted, corners[:, 0], corners[:, 1]), dtype=np.float64)
 
 
 def extent_of(view: Bool) -> float:
