@@ -164,12 +164,12 @@ INK_AREA = Measure(
     range=(0, 100),
     source=(
         "Strokes of uniform value and width (B. Epshtein, E. Ofek, Y. Wexler, CVPR 2010: what tells text from "
-        "texture): pixels farther than a quarter of the range from the local median, equal to both neighbours along an axis, of "
-        "the value that most of them share."
+        "texture): pixels farther than a quarter of the range from the local median, equal to both neighbours along "
+        "an axis, of the value that most of them share."
     ),
     limits=(
-        "It counts the inside of strokes, about half of their area. Saturated highlights, metal and clips that are thin "
-        "count too; lossy compression after the burning-in hides strokes from it."
+        "It counts the inside of strokes, about half of their area. Saturated highlights, metal and clips that "
+        "are thin count too; lossy compression after the burning-in hides strokes from it."
     ),
     needs=_any,
     value=_ink_area,
@@ -181,10 +181,10 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=INK_AREA,
     thresholds=Thresholds(
-        clean=0.01,
-        mild=0.15,
-        severe=0.8,
-        worst=4,
-        basis="Medians of clean bases of all modalities.",
+        clean=0.002,
+        mild=0.077,
+        severe=0.4,
+        worst=6.4,
+        basis="Middle of the medians of clean bases of the six modalities at severity 0, 1/3, 2/3 and 1.",
     ),
 )

@@ -21,8 +21,8 @@ Bands = tuple[Array, Array, Array]
 _STEPS = (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
 _SCALE = 1.230174104914001
 #: L2 norms of the synthesis of (HL or LH, HH) by level, and of the last LL, for step sizes of equal weight (T.800,
-#: annex E.1; M. D. Adams, "The JPEG-2000 still image compression standard", 2001, table 5).
-_NORMS = ((1.011, 0.520), (1.967, 0.967), (4.183, 2.071), (8.542, 4.183), (17.09, 8.54), (34.2, 17.1))
+#: annex E.1).
+_NORMS = ((1.011, 0.520), (1.997, 0.967), (4.183, 2.079), (8.534, 4.300), (17.17, 8.687), (34.38, 17.42))
 #: Weights of visibility relative to luminance, T.800 annex J.8, rounded.
 _CHROMA = 2.0
 
@@ -35,7 +35,7 @@ _TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.16875, -0.33126, 0.5], [0.5, -0.4
 
 def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters:
     return {
-        "step": geometric(0.5, 90, severity) * display_width(image) / 255,
+        "step": geometric(0.7, 80, severity) * display_width(image) / 255,
         "levels": int(rng.integers(4, 7)),
     }
 
@@ -102,11 +102,11 @@ def _split(values: Array, axis: int) -> tuple[Array, Array]:
             odd += factor * (even[: len(odd)] + _after(even, len(odd)))
         else:
             even += factor * (_before(odd, len(even)) + _at(odd, len(even)))
-    return np.moveaxis(even / _SCALE, 0, axis), np.moveaxis(odd * (_SCALE / 2), 0, axis)
+    return np.moveaxis(even / _SCALE, 0, axis), np.moveaxis(odd * _SCALE, 0, axis)
 
 
 def _join(low: Array, high: Array, axis: int) -> Array:
-    even, odd = np.moveaxis(low, axis, 0) * _SCALE, np.moveaxis(high, axis, 0) * (2 / _SCALE)
+    even, odd = np.moveaxis(low, axis, 0) * _SCALE, np.moveaxis(high, axis, 0) / _SCALE
     for k, factor in reversed(list(enumerate(_STEPS))):
         if k % 2 == 0:
             odd = odd - factor * (even[: len(odd)] + _after(even, len(odd)))
@@ -182,10 +182,10 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=ZEROS,
     thresholds=Thresholds(
-        clean=14,
-        mild=30,
-        severe=60,
-        worst=85,
-        basis="Medians of clean bases of all modalities.",
+        clean=15,
+        mild=33,
+        severe=55,
+        worst=80,
+        basis="Middle of the medians of clean bases of the six modalities at severity 0, 1/3, 2/3 and 1.",
     ),
 )

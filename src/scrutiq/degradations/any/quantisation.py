@@ -77,11 +77,11 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=LEVEL_STEP,
     thresholds=Thresholds(
-        clean=0.7,
+        clean=0.25,
         mild=3,
-        severe=9,
-        worst=30,
+        severe=9.5,
+        worst=28,
         scale="log",
-        basis="Medians of clean bases of all modalities.",
+        basis="Middle of the medians of clean bases of the six modalities at severity 0, 1/3, 2/3 and 1.",
     ),
 )

@@ -32,9 +32,9 @@ DEGRADATION = Degradation(
     measurement=MEASURES["exposure"],
     thresholds=Thresholds(
         clean=40,
-        mild=48,
-        severe=60,
-        worst=75,
-        basis="Medians of HRF, DRIVE and CHASE photographs.",
+        mild=46,
+        severe=56,
+        worst=76,
+        basis="Medians of photographs of HRF, DRIVE and CHASE_DB1 at severity 0, 1/3, 2/3 and 1.",
     ),
 )
