@@ -54,9 +54,10 @@ def _denser(attenuation: Array, field: Bool) -> float:
         return 0.0
     rows, columns = np.nonzero(field)
     places = np.stack([rows - rows.mean(), columns - columns.mean()], axis=1)
-    slope, *_ = np.linalg.lstsq(places, attenuation[field] - attenuation[field].mean())
-    slope = np.round(slope, 9)  # an even frame has no direction, not one of rounding errors
-    return round(math.degrees(math.atan2(slope[0], slope[1])), 1)
+    slope: Array = np.linalg.lstsq(places, attenuation[field] - attenuation[field].mean())[0]
+    # Rounded: an even frame has no direction, not one of rounding errors.
+    down, right = (round(float(value), 9) for value in slope.tolist())
+    return round(math.degrees(math.atan2(down, right)), 1)
 
 
 def _apply(image: Image, parameters: Parameters) -> Image:

@@ -106,8 +106,8 @@ DEGRADATION = Degradation(
     measurement=MEASURE,
     thresholds=Thresholds(
         clean=11,
-        mild=12,
-        severe=15,
+        mild=11.8,
+        severe=14.3,
         worst=21,
         basis="Medians over coronary angiography frames of four patients, rounded.",
     ),

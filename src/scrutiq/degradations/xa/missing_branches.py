@@ -80,6 +80,10 @@ def removal(vessels: Vessels, parameters: Parameters) -> Array:
     gone = np.zeros(vessels.mask.shape, dtype=bool)
     for branch in parameters["missing"]:
         path = np.asarray(branch["path"], dtype=np.int64)
+        # The beginning of a branch lies in the lumen of the vessel that it leaves, which stays.
+        lumen = float(vessels.radius[tuple(path[0])])
+        outside = path[np.hypot(*(path - path[0]).T) > lumen]
+        path = outside if len(outside) > 1 else path
         for a, b in pairwise(path):
             pixels = line(*a, *b)  # type: ignore[no-untyped-call]
             share[pixels], gone[pixels] = float(branch["share"]), True
