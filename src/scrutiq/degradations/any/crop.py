@@ -101,8 +101,8 @@ CUT_AREA = Measure(
     range=(0, 100),
     source=(
         "Lines from each border inward that vary by less than 2 % of the image's range; their number times the length "
-        "along which the next line but one differs from them by more than 10 %, unless that length grows by half or more "
-        "within the next 3 % of the image (field of view as a criterion of image "
+        "along which the next line but one differs from them by more than 10 %, unless that length grows by half "
+        "or more within the next 3 % of the image (field of view as a criterion of image "
         "quality: European Guidelines on Quality Criteria, EUR 16260 and EUR 16262)."
     ),
     limits=(

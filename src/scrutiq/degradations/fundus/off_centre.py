@@ -18,9 +18,9 @@ __all__ = ["DEGRADATION", "optic_disc"]
 Array = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
-#: Where the disc is expected, as shares of the field's diameter (down, right) from its centre: field 1 of the ETDRS is
-#: centred on the disc, field 2 on the macula, with the disc 4.5 mm to its nasal side in a field of 13 to 15 mm.
-_USUAL = ((0.0, 0.0), (0.0, -0.33), (0.0, 0.33))
+#: How far to either side of the centre of the field the disc is expected, share of the diameter: field 1 of the ETDRS
+#: is centred on the disc, field 2 on the macula, with the disc 4.5 mm to its nasal side in a field of 12 to 15 mm.
+_USUAL = 0.38
 
 
 def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters:
@@ -126,25 +126,25 @@ def optic_disc(view: Reduced) -> Array:
 
 
 def _displaced(context: Context) -> float:
-    place = optic_disc(reduced(context))
-    return 100 * min(float(np.hypot(*(place - np.array(usual)))) for usual in _USUAL)
+    down, right = optic_disc(reduced(context))
+    return 100 * float(np.hypot(down, max(abs(right) - _USUAL, 0)))
 
 
 DISPLACEMENT = Measure(
     name="fundus_disc_displacement",
     unit="% of the field's diameter",
-    title="distance of the optic disc from the nearest place at which it is usually photographed",
+    title="distance of the optic disc from the line on which it is usually photographed",
     direction="lower is better",
     range=(0, 100),
     source=(
-        "Fields 1 (disc) and 2 (macula) of the Early Treatment Diabetic Retinopathy Study (ETDRS report 10, "
-        "Ophthalmology 98, 1991); the disc is found where brightness and vertical vessels are strongest together "
-        "(after Hoover and Goldbaum, IEEE Trans. Med. Imaging 22, 2003)."
+        "Between its places in fields 1 (disc) and 2 (macula), left or right, of the Early Treatment Diabetic "
+        "Retinopathy Study (ETDRS report 10, Ophthalmology 98, 1991); the disc is found where brightness and vertical "
+        "vessels are strongest together (after Hoover and Goldbaum, IEEE Trans. Med. Imaging 22, 2003)."
     ),
     limits=(
         "Bright lesions and reflections can be taken for the disc. Other standard fields (3 to 7), wide-field and "
-        "narrow-field photographs place the disc elsewhere by intent. A shift that brings the disc from one usual "
-        "place to another is not seen."
+        "narrow-field photographs place the disc elsewhere by intent. A shift along the line that leaves the disc "
+        "on it is not seen."
     ),
     needs=round_colour,
     value=_displaced,
@@ -156,10 +156,10 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=DISPLACEMENT,
     thresholds=Thresholds(
-        clean=5,
-        mild=8,
-        severe=14,
-        worst=34,
-        basis="Medians of HRF, DRIVE and CHASE photographs.",
+        clean=2.1,
+        mild=4.9,
+        severe=12.6,
+        worst=35,
+        basis="Medians of photographs of HRF, DRIVE and CHASE_DB1 at severity 0, 1/3, 2/3 and 1.",
     ),
 )
