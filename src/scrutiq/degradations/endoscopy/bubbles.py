@@ -203,9 +203,9 @@ DEGRADATION = Degradation(
     measurement=BUBBLE_AREA,
     thresholds=Thresholds(
         clean=0,
-        mild=0.95,
+        mild=0.92,
         severe=2.3,
-        worst=8,
+        worst=7.3,
         basis="Medians over the 8 clean endoscopic bases at severity 0, 1/3, 2/3 and 1 (bench/bench_degradations.py).",
     ),
 )
