@@ -223,7 +223,7 @@ DEGRADATION = Degradation(
         basis="Medians over coronary angiography frames of four patients, rounded.",
     ),
     exception=(
-        "Pieces of vessel between two gaps that are too short to be told from noise are not seen, so that the measurement "
-        "stops growing where a vessel breaks often."
+        "Pieces of vessel between two gaps that are too short to be told from noise are not seen, so that the "
+        "measurement stops growing where a vessel breaks often."
     ),
 )
