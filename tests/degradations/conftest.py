@@ -29,7 +29,7 @@ def base(modality: Modality) -> Image:
     if modality is Modality.XA:
         from scrutiq.degradations.xa.phantom import angiogram
 
-        image, _ = angiogram(seed=1, shape=(256, 256))
+        image, _ = angiogram(seed=3, shape=(256, 256))
         return image
     file, part, block = _FILES[modality]
     image = scrutiq.read(DEMO / file, modality=modality.value, frame=0)
