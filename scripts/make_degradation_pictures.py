@@ -30,6 +30,9 @@ OUT = ROOT / "docs" / "assets" / "degradations"
 TILE, GAP = 200, 4
 SEVERITIES = (0.0, 0.5, 1.0)
 
+#: What the README shows.
+SHOWN = ("ct.sparse_view", "mr.motion", "xa.quantum_mottle", "fundus.haze", "endoscopy.bubbles", "histopathology.fold")
+
 FILES = {
     Modality.CT: "ct/slice_1.dcm",
     Modality.MR: "mr/t1_slice.dcm",
@@ -133,11 +136,22 @@ def fit(shown: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.asarray(tile)
 
 
+def overview() -> Pillow.Image:
+    """Return one degradation a modality, clean above and severe below, from the pictures that are there."""
+    sheet = Pillow.new("RGB", (len(SHOWN) * (TILE + GAP) - GAP, 2 * TILE + GAP), "white")
+    for column, name in enumerate(SHOWN):
+        with Pillow.open(OUT / f"{name}.webp") as drawn:
+            for row, x in enumerate((0, 2 * (TILE + GAP))):
+                sheet.paste(drawn.crop((x, 0, x + TILE, TILE)), (column * (TILE + GAP), row * (TILE + GAP)))
+    return sheet
+
+
 def main(chosen: list[str]) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     for name in chosen or names():
         picture(get(name)).save(OUT / f"{name}.webp", quality=72, method=6)
         print(f"written: docs/assets/degradations/{name}.webp")
+    overview().save(OUT.with_suffix(".webp"), quality=80, method=6)
 
 
 if __name__ == "__main__":
