@@ -97,6 +97,6 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=BIAS,
     thresholds=Thresholds(
-        clean=12, mild=15, severe=23, worst=45, basis="Medians over the real bases (bench/bench_degradations.py)."
+        clean=12, mild=16, severe=28, worst=45, basis="Medians over the real bases (bench/bench_degradations.py)."
     ),
 )

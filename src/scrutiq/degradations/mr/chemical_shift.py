@@ -105,6 +105,6 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=OVERLAP,
     thresholds=Thresholds(
-        clean=50, mild=58, severe=75, worst=107, basis="Medians over the real bases (bench/bench_degradations.py)."
+        clean=50, mild=58, severe=82, worst=107, basis="Medians over the real bases (bench/bench_degradations.py)."
     ),
 )

@@ -85,6 +85,6 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=RINGING,
     thresholds=Thresholds(
-        clean=1.6, mild=5, severe=7, worst=9, basis="Medians over the real bases (bench/bench_degradations.py)."
+        clean=1.3, mild=5.4, severe=7.3, worst=9, basis="Medians over the real bases (bench/bench_degradations.py)."
     ),
 )

@@ -111,6 +111,6 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=GHOSTS,
     thresholds=Thresholds(
-        clean=0.6, mild=3.7, severe=9, worst=16, basis="Medians over the real bases (bench/bench_degradations.py)."
+        clean=0.1, mild=3, severe=8.3, worst=16.5, basis="Medians over the real bases (bench/bench_degradations.py)."
     ),
 )

@@ -84,6 +84,6 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=SPIKE,
     thresholds=Thresholds(
-        clean=13, mild=23, severe=33, worst=41, basis="Medians over the real bases (bench/bench_degradations.py)."
+        clean=13, mild=22, severe=31, worst=39, basis="Medians over the real bases (bench/bench_degradations.py)."
     ),
 )

@@ -49,10 +49,10 @@ def _draw(image: Image, severity: float, rng: np.random.Generator) -> Parameters
         "source": source,
         "distance_mm": size,  # from the slice
         "field_angle": float(rng.uniform(0, math.pi)),  # of the main field in the plane, radian
-        "shift_mm": geometric(0.05, 1.8, severity) * size,  # where the field is strongest
-        # Turns of the spins by the echo where they are moved by one mm: echo time times bandwidth, 0.25 to 0.75 for a
+        "shift_mm": geometric(0.07, 2.0, severity) * size,  # where the field is strongest
+        # Turns of the spins by the echo where they are moved by one mm: echo time times bandwidth, 0.3 to 1 for a
         # pixel of a matrix of 256.
-        "turns_per_mm": float(rng.uniform(0.25, 0.75))
+        "turns_per_mm": float(rng.uniform(0.3, 1.0))
         * 256
         / max(n * one for n, one in zip(image.shape, mm, strict=True)),
         "slice_mm": 0.25 * size,
@@ -193,6 +193,6 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=VOID,
     thresholds=Thresholds(
-        clean=0.6, mild=1.3, severe=3.6, worst=8.5, basis="Medians over the real bases (bench/bench_degradations.py)."
+        clean=0.6, mild=0.9, severe=2.9, worst=7.4, basis="Medians over the real bases (bench/bench_degradations.py)."
     ),
 )

@@ -75,6 +75,6 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=MISSING_LINES,
     thresholds=Thresholds(
-        clean=0.75, mild=2.5, severe=4.5, worst=7, basis="Medians over the real bases (bench/bench_degradations.py)."
+        clean=0.8, mild=2.9, severe=4.8, worst=6.8, basis="Medians over the real bases (bench/bench_degradations.py)."
     ),
 )

@@ -68,6 +68,6 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=MISSING_SAMPLES,
     thresholds=Thresholds(
-        clean=9, mild=10, severe=10.8, worst=12.1, basis="Medians over the real bases (bench/bench_degradations.py)."
+        clean=9, mild=9.6, severe=10.4, worst=11.6, basis="Medians over the real bases (bench/bench_degradations.py)."
     ),
 )

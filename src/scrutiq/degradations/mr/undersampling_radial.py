@@ -90,6 +90,6 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=MISSING_SPOKES,
     thresholds=Thresholds(
-        clean=0.95, mild=1.7, severe=3.4, worst=6.6, basis="Medians over the real bases (bench/bench_degradations.py)."
+        clean=1.2, mild=1.8, severe=3.5, worst=6.7, basis="Medians over the real bases (bench/bench_degradations.py)."
     ),
 )

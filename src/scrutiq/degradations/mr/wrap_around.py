@@ -89,6 +89,6 @@ DEGRADATION = Degradation(
     apply=_apply,
     measurement=SEAM,
     thresholds=Thresholds(
-        clean=0.8, mild=24, severe=40, worst=76, basis="Medians over the real bases (bench/bench_degradations.py)."
+        clean=1, mild=31, severe=49, worst=75, basis="Medians over the real bases (bench/bench_degradations.py)."
     ),
 )
