@@ -273,12 +273,3 @@ def test_a_script_without_a_main_guard_is_told_so(tmp_path):
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "0\n")
-
-
-def test_a_second_run_into_one_folder_is_refused(tmp_path):
-    from scrutiq.assessors.batch import _alone
-
-    with _alone(tmp_path), pytest.raises(UsageError, match="another run"), _alone(tmp_path):
-        pass
-    with _alone(tmp_path):
-        pass

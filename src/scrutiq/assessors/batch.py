@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,12 +23,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from scrutiq.assessors.choose import default_rubric, open_assessor
 from scrutiq.core import Assessment, Assessor, Case, InputError, Modality, Provenance, Rubric, Source, UsageError
 from scrutiq.core.assessment import without_path
+from scrutiq.core.locking import alone
 from scrutiq.core.noun import FrozenDict
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Batch", "Loadable", "run"]
 
@@ -199,26 +195,8 @@ def run(
     if jobs < 1:
         raise UsageError(f"--jobs is at least 1, not {jobs}.")
     open_assessor(batch.assessor)  # a wrong URI is a wrong call, not a failed case
-    with _alone(None if journal is None else journal.parent):
+    with nullcontext() if journal is None else alone(journal.parent, "run"):
         return _run(cases, batch, jobs, journal, resume, progress)
-
-
-@contextmanager
-def _alone(folder: Path | None) -> Iterator[None]:
-    """Hold a folder against a second run; the lock goes with the process, however it ends."""
-    if folder is None or fcntl is None:
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError("another run is writing to this --out; wait for it, or name another folder.") from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _run(

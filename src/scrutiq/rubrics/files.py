@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from scrutiq.core import Dimension, Level, Noun, Rubric, RubricError, Window
 
-__all__ = ["check", "load", "names", "shipped"]
+__all__ = ["check", "line_of", "load", "names", "shipped"]
 
 
 def names() -> tuple[str, ...]:
@@ -102,7 +102,7 @@ _FIELDS = sorted({name for noun in (Rubric, Dimension, Level, Window) for name i
 def _sentence(problem: Any, root: yaml.Node | None) -> str:
     location: Sequence[str | int] = [part for part in problem["loc"] if part != "[key]"]
     place = ".".join(map(str, location)) or "the rubric"
-    line = _line(root, location)
+    line = line_of(root, location)
     kind, value = problem["type"], problem.get("input")
     if kind == "missing":
         text = f"{place} is missing"
@@ -123,7 +123,7 @@ def _known(location: Sequence[str | int]) -> Iterator[str]:
     yield from (noun.model_fields if noun else _FIELDS)
 
 
-def _line(node: yaml.Node | None, location: Sequence[str | int]) -> int:
+def line_of(node: yaml.Node | None, location: Sequence[str | int]) -> int:
     """Return the line of the deepest node on the way to a location, from 1."""
     line = node.start_mark.line + 1 if node is not None else 1
     for part in location:

@@ -6,8 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from scrutiq.core import MissingExtraError, Modality, UsageError
+from scrutiq.core.locking import alone
 from scrutiq.datasets.bases import BaseImage
 from scrutiq.datasets.build.card import write_card
 from scrutiq.datasets.build.images import write_bytes
@@ -25,11 +25,6 @@ from scrutiq.datasets.build.processes import work
 from scrutiq.datasets.build.recipe import Recipe, load
 from scrutiq.datasets.build.sources import Sources
 from scrutiq.datasets.manifests import write_records
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["JOURNAL", "MANIFEST", "PLAN", "RECIPE", "Built", "Made", "build", "fingerprint", "planned"]
 
@@ -115,7 +110,7 @@ def build(
     folder = Path(out)
     _check_folder(folder, resume)
     items = (_plan_of(wanted, sources, folder) if resume else None) or planned(wanted, sources)
-    with _alone(folder):
+    with alone(folder, "build"):
         journal = Journal(folder / JOURNAL, fingerprint(wanted, items))
         done = journal.read() if resume else {}
         if not resume:
@@ -215,21 +210,3 @@ def _check_space(folder: Path, todo: Sequence[Item]) -> None:
 
 def _yaml(recipe: Recipe) -> bytes:
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110).encode()
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold a folder against a second build; the lock goes with the process, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError("another build is writing to this --out; wait for it, or name another folder.") from None
-        yield
-    finally:
-        os.close(descriptor)

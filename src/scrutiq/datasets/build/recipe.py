@@ -15,6 +15,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from scrutiq.core import FrozenDict, Modality, Noun, UsageError
+from scrutiq.rubrics.files import line_of
 
 __all__ = [
     "AngioTriplets",
@@ -293,7 +294,7 @@ def _parse(content: str, name: str) -> Recipe:
         raise UsageError(f"{name} is not a valid recipe: {where}it is not YAML ({problem}).") from None
     kind = document.get("kind") if isinstance(document, dict) else None
     if not isinstance(kind, str) or kind not in _KINDS:
-        line = _line(root, ["kind"])
+        line = line_of(root, ["kind"])
         raise UsageError(f"{name} is not a valid recipe: line {line}: kind is one of {', '.join(_KINDS)}.")
     try:
         recipe: Recipe = TypeAdapter(Recipe).validate_python(document)
@@ -319,20 +320,4 @@ def _sentence(problem: Any, root: yaml.Node | None, model: type[_Common]) -> str
         value = problem.get("input")
         shown = "" if isinstance(value, dict | list | Noun) or value is None else f" (it is {value!r})"
         text = f"{place}: {message[0].lower()}{message[1:]}{shown}"
-    return f"line {_line(root, location)}: {text}"
-
-
-def _line(node: yaml.Node | None, location: Sequence[str | int]) -> int:
-    """Return the line of the deepest node on the way to a location, from 1."""
-    line = node.start_mark.line + 1 if node is not None else 1
-    for part in location:
-        children: list[tuple[Any, yaml.Node, yaml.Node]] = []
-        if isinstance(node, yaml.MappingNode):
-            children = [(key.value, key, value) for key, value in node.value]
-        elif isinstance(node, yaml.SequenceNode):
-            children = [(index, value, value) for index, value in enumerate(node.value)]
-        found = next(((mark, value) for key, mark, value in children if key == part), None)
-        if found is None:
-            break
-        line, node = found[0].start_mark.line + 1, found[1]
-    return line
+    return f"line {line_of(root, location)}: {text}"
