@@ -17,7 +17,7 @@ from scrutiq.datasets.build import check
 from scrutiq.datasets.build.building import MANIFEST
 from scrutiq.datasets.build.checking import distance
 from scrutiq.datasets.build.images import sha256
-from scrutiq.datasets.build.kinds.medq_style import _tables
+from scrutiq.datasets.build.kinds.medq_records import write_tables
 
 Change = Callable[[Record], Record]
 
@@ -31,7 +31,7 @@ def rewrite(out: Path, change: Change) -> None:
     records = [change(record) for record in read_records(out / MANIFEST)]
     write_records(out / MANIFEST, records)
     for split in ("dev", "test"):
-        _tables([record for record in records if record.split == split], out, split)
+        write_tables([record for record in records if record.split == split], out, split)
 
 
 def test_a_sound_data_set_passes(medq: Path, data: Path) -> None:
@@ -168,7 +168,7 @@ def test_images_that_are_missing_from_the_manifest_are_counted(copy: Path) -> No
     kept = [record for record in records if file not in record.files.values()]
     write_records(copy / MANIFEST, kept)
     for split in ("dev", "test"):
-        _tables([record for record in kept if record.split == split], copy, split)
+        write_tables([record for record in kept if record.split == split], copy, split)
     found = problems(copy)
     assert any("there are 23 images and 4 comparisons, not 24 and 4" in text for text in found)
     assert any(text.startswith("card.json counts 100 records") for text in found)

@@ -10,9 +10,10 @@ import pytest
 
 from scrutiq.core import Applied, Modality, Severity
 from scrutiq.datasets import Question
+from scrutiq.datasets.build.dealing import deal
 from scrutiq.datasets.build.leak import find_leaks
 from scrutiq.datasets.build.plan import apportion, rng_of, rounds, seed_of
-from scrutiq.datasets.build.questions import KINDS, Ask, Shown, answer, deal, options, question
+from scrutiq.datasets.build.questions import KINDS, Ask, Shown, answer, options, question
 from scrutiq.datasets.build.wording import comparison, confusable, description, region_of
 from scrutiq.degradations import names, words
 

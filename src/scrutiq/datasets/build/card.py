@@ -38,8 +38,8 @@ _LABELS = {
     ),
     "medq-style": (
         "Answers, descriptions and comparisons follow from the degradation that was made and its severity; no model "
-        "and no reader gave them. Faults that a base has by itself are not asked about as far as their own measurements "
-        "show them; of others the answers do not know."
+        "and no reader gave them. Faults that a base has by itself are not asked about as far as their own "
+        "measurements show them; of others the answers do not know."
     ),
     "pairs": (
         "Within a series the image that was made less severe is the better one. Between series, or between different "
