@@ -118,7 +118,9 @@ def _specific_yes_no(dealer: _Dealer, pool: list[Shown], room: int) -> list[Show
             break
         asked = shown.own
         assert asked is not None
-        partner = dealer.first(pool, lambda one, asked=asked: surely_absent(asked, one))  # type: ignore[misc]
+        # An image without a fault of the modality first: the others have a question of their own to give.
+        ranked = sorted(pool, key=lambda one: one.own is not None)
+        partner = next((one for one in ranked if surely_absent(asked, one)), None)
         if partner is None or all(one.id != shown.id for one in pool):
             continue
         dealer.block([shown, partner], asked, ("yes", "no"), specific=True)
