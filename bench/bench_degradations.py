@@ -11,9 +11,9 @@ For every entry and base, severities 0, 0.1, ... 1 are made with several seeds. 
 * rank: the place of its own measurement among all of the modality by that AUROC (1 is best; equals share a place);
 * clean, mild, severe, worst: the median of the measurement at severity 0, 1/3, 2/3 and 1.
 
-``--write`` keeps the result, with the whole matrix, where the documentation is made from. Bases are the clean images of
-the table of bases, one of each patient or source before a second of any. What was computed is kept under --cache and
-not computed again while the code of the entry is the same.
+``--write`` keeps the result, with the matrix, where the documentation is made from; rows of other entries stay. Bases
+are the clean images of the table of bases, one of each patient or source before a second of any. What was computed is
+kept under --cache and not computed again while the module of the entry is the same: empty it after a change elsewhere.
 """
 
 from __future__ import annotations
@@ -48,6 +48,14 @@ VERSION = {"ladder": 1, "every": 2}
 LONGEST = 900
 LADDER = [round(k / 10, 1) for k in range(11)]
 KNOTS = (0.0, 1 / 3, 2 / 3, 1.0)
+
+
+MODALITIES = get("any.jpeg").modalities
+NOTE = (
+    "`python bench/bench_degradations.py --bases 8 --ladders N --write`, with `--only NAME` for single entries: AUROC "
+    "and rank on at most 8 bases a modality of `../shared/data`; rho and ratio with eleven severities and three seeds "
+    f"on as many bases as the table says; sides of {LONGEST} pixels at most."
+)
 
 
 def chosen(data: Path, modality: Modality, most: int) -> list[BaseImage]:
@@ -210,7 +218,7 @@ def matrix_row(name: str, clean: dict[str, dict[str, float]], severe: dict[str, 
 
 
 def tasks(args: argparse.Namespace) -> Iterator[tuple[str, str, BaseImage, Modality]]:
-    for modality in get("any.jpeg").modalities:
+    for modality in MODALITIES:
         if args.modality and modality.value.lower() != args.modality.lower():
             continue
         own = [n for n in names(modality) if not args.only or n in args.only]
@@ -282,13 +290,13 @@ def main() -> None:
         entries.append(row)
         print(show(row), flush=True)
     if args.write:
-        most = "all" if not args.bases else f"at most {args.bases}"
-        note = (
-            f"`python bench/bench_degradations.py --bases {args.bases} --ladders {args.ladders} --seeds {args.seeds} "
-            f"--write`: AUROC and rank on {most} bases a modality of `../shared/data`, rho and ratio with eleven "
-            f"severities and {args.seeds} seeds on {args.ladders or 'all'} of them; sides of {LONGEST} pixels at most."
-        )
-        document = {"note": note, "entries": entries}
+        kept = json.loads(RESULT.read_text("utf-8"))["entries"] if RESULT.exists() else []
+        rows = {(row["name"], row["modality"]): row for row in (*kept, *entries)}
+        places = {(name, m.value): k for k, (m, name) in enumerate((m, n) for m in MODALITIES for n in names(m))}
+        document = {
+            "note": NOTE,
+            "entries": [rows[key] for key in sorted(rows.keys() & places, key=places.__getitem__)],
+        }
         RESULT.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
         print(f"written: {RESULT.relative_to(ROOT)}")
 
