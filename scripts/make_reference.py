@@ -298,7 +298,7 @@ def evidence() -> str:
                 str(row["bases"]),
                 *(_figure(row.get(key), form) for key, form in (("rho", ".3f"), ("ratio", ".2f"), ("auroc", ".2f"))),
                 _figure(row.get("rank"), "d"),
-                "" if row["exception"] is None else "not evidence",
+                "" if get(row["name"]).exception is None else "not evidence",
             )
             for row in document["entries"]
             if row["modality"] == modality

@@ -19,6 +19,7 @@ from .conftest import base, volume
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "src" / "scrutiq" / "degradations"
+EVIDENCE = json.loads((ROOT / "docs" / "reference" / "degradation_evidence.json").read_text("utf-8"))["entries"]
 PAIRS = [(name, modality) for name in names() for modality in get(name).modalities]
 
 
@@ -93,6 +94,22 @@ def test_a_measurement_s_name_stands_for_one_measurement() -> None:
     for name in names():
         measure = get(name).measurement
         assert known.setdefault(measure.name, measure) is measure, f"{name}: {measure.name} stands for two things"
+
+
+@pytest.mark.parametrize("row", EVIDENCE, ids=lambda row: f"{row['name']}-{row['modality']}")
+def test_what_is_used_as_evidence_met_the_criteria_on_real_bases(row: dict[str, Any]) -> None:
+    entry = get(row["name"])
+    assert row["measurement"] == entry.measurement.name, "run bench/bench_degradations.py --write"
+    assert row["ratio"] <= 2
+    if entry.exception is None:
+        assert row["rho"] >= 0.95
+        assert row["auroc"] >= 0.8
+        assert row["rank"] <= 3
+
+
+def test_every_entry_of_single_images_was_measured() -> None:
+    pairs = {(name, modality.value) for name, modality in PAIRS if not get(name).volume}
+    assert {(row["name"], row["modality"]) for row in EVIDENCE} == pairs
 
 
 @pytest.mark.parametrize(("name", "modality"), PAIRS)

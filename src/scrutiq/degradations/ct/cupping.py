@@ -42,4 +42,5 @@ DEGRADATION = Degradation(
         worst=27,
         basis="Medians of six clinical slices of TCIA, in which fat under the skin makes the clean ones negative.",
     ),
+    exception="Fat makes a clean body darker at its rim by amounts that differ as much as mild cupping does.",
 )

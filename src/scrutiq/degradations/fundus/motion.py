@@ -127,4 +127,5 @@ DEGRADATION = Degradation(
         worst=1.3,
         basis="Medians of photographs of HRF, DRIVE and CHASE_DB1 at severity 0, 1/3, 2/3 and 1.",
     ),
+    exception="Its rank correlation with the severity is 0.945 on four bases, since a slight smear is not seen.",
 )
