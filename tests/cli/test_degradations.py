@@ -25,6 +25,12 @@ def test_a_modality_narrows_it(run):
     assert all("fundus" in entry["modality"] for entry in listed)
 
 
+def test_a_modality_without_any_is_one_sentence(run):
+    found = run("degradations", "--modality", "US")
+    assert (found.status, found.out) == (2, "")
+    assert found.error_lines == ["scrutiq: no degradation is made for US images."]
+
+
 def test_json_has_the_fields_of_the_contract(run):
     for entry in run("degradations", "--format", "json").json:
         assert {"name", "modality", "term", "measurement", "thresholds"} <= entry.keys()

@@ -21,6 +21,8 @@ def run(name: str | None, modality: str | None, format: TextFormat) -> None:
     if name is not None and modality is not None:
         raise UsageError("name a degradation or a modality, not both.")
     chosen = tuple(map(get, names(_modality(modality)) if name is None else (name,)))
+    if not chosen:
+        raise UsageError(f"no degradation is made for {modality} images.")
     if format is TextFormat.JSON:
         emit(json.dumps([document(entry) for entry in chosen], indent=2, ensure_ascii=False) + "\n")
     elif name is None:
