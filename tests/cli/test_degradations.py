@@ -89,6 +89,18 @@ def test_a_wrong_call_is_one_sentence(run, demo: Path, tmp_path: Path, words, me
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_input_and_its_sidecar_are_left_alone(run, demo: Path, tmp_path: Path):
+    given = tmp_path / "a.npy"
+    np.save(given, np.eye(32, dtype=np.float32))
+    (tmp_path / "a.json").write_text('{"modality": "MR"}')
+    for name, message in (("a.npy", "--out is the input itself"), ("a.tif", "would replace the sidecar of the input")):
+        found = run("degrade", given, "--as", "any.jpeg", "--severity", "1", "--out", tmp_path / name)
+        assert found.status == 2
+        assert message in found.error_lines[0]
+    assert (tmp_path / "a.json").read_text() == '{"modality": "MR"}'
+    assert not (tmp_path / "a.tif").exists()
+
+
 def test_a_lossy_ending_is_refused_before_any_work(run, demo: Path, tmp_path: Path):
     found = run(
         "degrade", demo / "images/ct/slice_1.dcm", "--as", "any.jpeg", "--severity", "1", "--out", tmp_path / "a.jpg"

@@ -34,6 +34,10 @@ def run(
         raise UsageError(f"--out is a file that ends in {', '.join(SUFFIXES)}, not {str(out.name)!r}.")
     if not out.parent.is_dir():
         raise UsageError("the folder of --out does not exist; make it first.")
+    if out.exists() and out.samefile(image):
+        raise UsageError("--out is the input itself; name another file.")
+    if out.absolute().with_suffix("") == image.absolute().with_suffix(""):
+        raise UsageError("--out would replace the sidecar of the input, which has its name; name another file.")
     try:
         clean = read(
             image,
@@ -45,8 +49,6 @@ def run(
     except IndexError as error:
         raise UsageError(f"there is no {error}; frames count from 0.") from None
     made = api.degrade(clean if isinstance(clean, Image) else tuple(clean), name, severity, seed)
-    if out.exists() and out.samefile(image):
-        raise UsageError("--out is the input itself; name another file.")
     write(made, out)
     first = made if isinstance(made, Image) else made[0]
     before, after = entry.measure(clean), entry.measure(made)  # type: ignore[arg-type]
