@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 
 import numpy as np
 import numpy.typing as npt
 
+from scrutiq.assessors.attributes import against, judge_attributes
 from scrutiq.assessors.choose import why_not
 from scrutiq.assessors.measured import writing
 from scrutiq.assessors.measured.derived import derive
@@ -31,7 +33,7 @@ from scrutiq.core import (
 from scrutiq.metrics import MEASURES, Context, measure, measure_map
 from scrutiq.metrics import why_not as why_not_measured
 
-__all__ = ["MeasuredAssessor", "open_measured"]
+__all__ = ["MeasuredAssessor", "Observation", "observe", "open_measured", "versions", "worst_square"]
 
 #: Share of the pixels that must be valid, and fewest pixels on a side, for a judgement.
 ENOUGH_VALID, SMALLEST = 0.5, 32
@@ -42,10 +44,36 @@ DISTRIBUTIONS = (
 )
 #: Side of the region that a finding points to, pixels.
 REGION = 64
-#: ``medq`` score at severities 0, 1/3, 2/3, 1, so that its levels change where the severity's words do.
-MEDQ = ((0.0, 2.0), (1 / 3, 1.5), (2 / 3, 0.5), (1.0, 0.0))
-#: Half-width of the interval of a ``medq`` score: one step of severity. It is not fitted to readers.
-MEDQ_INTERVAL = 0.5
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What is measured of a case, before anything is judged.
+
+    Attributes
+    ----------
+    unfit : str or None
+        Why the image is no basis for a judgement on any rubric; then nothing is measured.
+    context : Context
+        Of the target.
+    measured : mapping of str to Measurement
+    findings : tuple of Finding
+        By ``rules.yaml``.
+    """
+
+    unfit: str | None
+    context: Context
+    measured: Mapping[str, Measurement]
+    findings: tuple[Finding, ...]
+
+
+def observe(case: Case) -> Observation:
+    """Measure a case, and find what the measurements give away."""
+    context = Context(case.target)
+    if (unfit := _unfit(case)) is not None:
+        return Observation(unfit, context, {}, ())
+    measured = {**measure(context), **derive(case, context)}
+    return Observation(None, context, measured, _findings(context, measured))
 
 
 def open_measured(uri: AssessorUri) -> MeasuredAssessor:
@@ -68,29 +96,19 @@ class MeasuredAssessor:
 
     def assess(self, case: Case, rubrics: Sequence[Rubric]) -> tuple[Assessment, ...]:
         """Judge a case on each rubric (`scrutiq.core.Assessor.assess`)."""
-        unfit = _unfit(case)
-        context = Context(case.target)
-        measured = {} if unfit else {**measure(context), **derive(case, context)}
-        findings = () if unfit else _findings(context, measured)
-        return tuple(self._one(case, rubric, unfit, context, measured, findings) for rubric in rubrics)
+        seen = observe(case)
+        return tuple(self._one(case, rubric, seen) for rubric in rubrics)
 
-    def _one(
-        self,
-        case: Case,
-        rubric: Rubric,
-        unfit: str | None,
-        context: Context,
-        measured: Mapping[str, Measurement],
-        findings: tuple[Finding, ...],
-    ) -> Assessment:
+    def _one(self, case: Case, rubric: Rubric, seen: Observation) -> Assessment:
         declined: dict[str, str] = {}
         judgements: dict[str, Judgement] = {}
         evidence: dict[str, tuple[str, ...]] = {}
-        reason = unfit or why_not(case, rubric)
+        measured, findings = seen.measured, seen.findings
+        reason = seen.unfit or why_not(case, rubric)
         if reason is None and rubric.name == "medq" and "overall" in rubric.dimensions:
             judgements, declined, evidence = _medq(rubric, findings)
         elif reason is None and mapped(rubric) is not None:
-            judgements, declined, evidence = judge(rubric, measured, why_not_measured(context))
+            judgements, declined, evidence = judge(rubric, measured, why_not_measured(seen.context))
         elif reason is None:
             reason = f"measured: has no mapping from measurements to the rubric {rubric.name}."
         if reason is None and not judgements:
@@ -112,7 +130,7 @@ class MeasuredAssessor:
             measurements=FrozenDict(measured),
             sentences=tuple(sentences),
             notes=tuple(writing.notes(case, rubric, judgements)),
-            provenance=Provenance(assessor=self.uri, rubric_hash=rubric.hash, versions=_versions()),
+            provenance=Provenance(assessor=self.uri, rubric_hash=rubric.hash, versions=versions()),
         )
 
     def evidence_map(self, case: Case, assessment: Assessment) -> EvidenceMap | None:
@@ -130,7 +148,8 @@ class MeasuredAssessor:
 
 
 @cache
-def _versions() -> FrozenDict[str, str]:
+def versions() -> FrozenDict[str, str]:
+    """Return the versions of what can change a measurement."""
     return FrozenDict({name: metadata.version(name) for name in DISTRIBUTIONS})
 
 
@@ -185,35 +204,20 @@ def _medq(
     rubric: Rubric, findings: Sequence[Finding]
 ) -> tuple[dict[str, Judgement], dict[str, str], dict[str, tuple[str, ...]]]:
     """Judge attributes by the worst finding that counts against each, and the whole by the worst attribute."""
-    judgements: dict[str, Judgement] = {}
     declined: dict[str, str] = {}
-    evidence: dict[str, tuple[str, ...]] = {}
-    values: dict[str, float] = {}
-    attributes = writing.attributes()
+    worst: dict[str, Finding] = {}
     for name in rubric.dimensions:
-        against = [f for f in findings if attributes.get(f.degradation) == name]
-        if not against:
-            if name != "overall":
-                declined[name] = "No measurement of it has a value, or a threshold, on this image."
+        found = against(findings, name)
+        if name == "overall":
             continue
-        worst = max(against, key=lambda finding: finding.value)
-        if name == "artefacts" and worst.severity is Severity.NONE:
+        if found is None:
+            declined[name] = "No measurement of it has a value, or a threshold, on this image."
+        elif name == "artefacts" and found.severity is Severity.NONE:
             # What is measured can show that there are artefacts, never that there are none.
             declined[name] = "Of all artefacts only the blocks of JPEG are measured, and there are none."
-            continue
-        values[name] = worst.value
-        evidence[name] = (worst.evidence[0].measurement,)
-    if {"noise", "sharpness"} & values.keys():
-        worst_name = max(values, key=lambda name: values[name])
-        values = {"overall": values[worst_name], **values}
-        evidence["overall"] = evidence[worst_name]
-    else:  # attributes alone would read as a verdict
+        else:
+            worst[name] = found
+    if not {"noise", "sharpness"} & worst.keys():  # attributes alone would read as a verdict
         return {}, dict.fromkeys(rubric.dimensions, "Neither its noise nor its sharpness can be measured."), {}
-    for name, value in values.items():
-        score = _medq_score(value)
-        judgements[name] = rubric.judge(name, score, interval=(score - MEDQ_INTERVAL, score + MEDQ_INTERVAL))
-    return judgements, declined, evidence
-
-
-def _medq_score(severity: float) -> float:
-    return float(np.interp(severity, [s for s, _ in MEDQ], [score for _, score in MEDQ]))
+    judgements, because = judge_attributes(rubric, worst)
+    return judgements, declined, {name: (f.evidence[0].measurement,) for name, f in because.items()}

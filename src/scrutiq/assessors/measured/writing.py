@@ -7,20 +7,15 @@ from functools import cache
 
 from scrutiq.assessors.measured.derived import body_region
 from scrutiq.assessors.measured.rules import Rule, rules
+from scrutiq.assessors.wording import beyond, kind, listed, number, opened, unit
 from scrutiq.core import Case, Finding, Judgement, Measurement, Modality, Rubric, Sentence, Severity
 
-__all__ = ["attributes", "notes", "write"]
+__all__ = ["notes", "present", "write"]
 
 
 @cache
 def _by_degradation() -> dict[tuple[str, str], Rule]:
     return {(rule.degradation, rule.measurement): rule for modality in Modality for rule in rules(modality)}
-
-
-@cache
-def attributes() -> dict[str, str]:
-    """Return the ``medq`` dimension that each degradation counts against."""
-    return {degradation: rule.attribute for (degradation, _), rule in _by_degradation().items()}
 
 
 def write(
@@ -35,19 +30,19 @@ def write(
     """Write the report of a judged case: what it is, what was found, what was judged, what was not."""
     image = case.target
     height, width = image.shape
-    sentences = [Sentence(text=f"{_kind(image.modality)}, {width} x {height} pixels.")]
-    present = [f for f in findings if f.severity is not Severity.NONE]
-    sentences.extend(_present(finding) for finding in sorted(present, key=lambda f: -f.value))
+    sentences = [Sentence(text=f"{kind(image.modality)}, {width} x {height} pixels.")]
+    found = [f for f in findings if f.severity is not Severity.NONE]
+    sentences.extend(present(finding) for finding in sorted(found, key=lambda f: -f.value))
     # One measurement can serve two findings (noise: too much, too little): it is told once, and as what is wrong.
-    told_of = {f.evidence[0].measurement for f in present}
+    told_of = {f.evidence[0].measurement for f in found}
     absent = {f.evidence[0].measurement: f for f in reversed(findings) if f.evidence[0].measurement not in told_of}
     if absent:
         told = [_by_degradation()[_key(f)].what for f in reversed(absent.values())]
-        text = f"Within the reference range: {_list(told)}."
+        text = f"Within the reference range: {listed(told)}."
         sentences.append(Sentence(text=text, measurements=tuple(reversed(absent))))
     sentences.extend(_judged(rubric, name, j, evidence[name], measured) for name, j in judgements.items())
     if declined:
-        names = _list([rubric.dimension(name).title.lower() for name in declined])
+        names = listed([rubric.dimension(name).title.lower() for name in declined])
         sentences.append(Sentence(text=f"Not judged: {names}."))
     return sentences
 
@@ -80,14 +75,13 @@ def _key(finding: Finding) -> tuple[str, str]:
     return finding.degradation, finding.evidence[0].measurement
 
 
-def _present(finding: Finding) -> Sentence:
+def present(finding: Finding) -> Sentence:
+    """Return the sentence of a finding that is there, by the rule that found it."""
     rule = _by_degradation()[_key(finding)]
     proof = finding.evidence[0]
-    low, high = rule.reference
-    bound = f"above {_number(high)}" if high is not None else f"below {_number(low)}"
-    shown = next(t for d in range(3, 17) if (t := f"{proof.value:.{d}g}") != _number(high if low is None else low))
-    value, seen = f"{shown}{_unit(proof.unit)}", rule.seen(finding.severity)
-    text = f"{rule.what[0].upper()}{rule.what[1:]} of {value} is {bound}{_unit(proof.unit)}: {seen}."
+    value, bound = beyond(proof.value, rule.reference)
+    of = unit(proof.unit)
+    text = f"{opened(rule.what)} of {value}{of} is {bound}{of}: {rule.seen(finding.severity)}."
     return Sentence(text=text, measurements=(proof.measurement,))
 
 
@@ -99,40 +93,16 @@ def _judged(
     span = (
         "" if judgement.interval is None else f", interval {judgement.interval[0]:.1f} to {judgement.interval[1]:.1f}"
     )
-    because = _list([f"{_plain(m)} {_number(measured[m].value)}{_unit(measured[m].unit)}" for m in evidence])
+    because = listed([f"{_plain(m)} {number(measured[m].value)}{unit(measured[m].unit)}" for m in evidence])
     text = (
         f"{title} is {judgement.score:.1f} on the scale of {low:g} to {high:g} ({judgement.level}{span}), by {because}."
     )
     return Sentence(text=text, measurements=evidence)
 
 
-def _kind(modality: Modality) -> str:
-    names = {
-        Modality.CT: "CT image",
-        Modality.MR: "MR image",
-        Modality.XA: "X-ray angiogram",
-        Modality.FUNDUS: "Fundus photograph",
-        Modality.ENDOSCOPY: "Endoscopic frame",
-        Modality.HISTOPATHOLOGY: "Histopathology image",
-    }
-    return names.get(modality, "Image")
-
-
 def _plain(measurement: str) -> str:
     """Return a measurement's name in words, without the unit that follows its value anyway."""
     name = measurement
-    for unit in ("_hu", "_mm", "_pixels", "_percent"):
-        name = name.removesuffix(unit)
+    for suffix in ("_hu", "_mm", "_pixels", "_percent"):
+        name = name.removesuffix(suffix)
     return name.replace("_", " ")
-
-
-def _unit(unit: str) -> str:
-    return "" if unit == "1" else f" {unit}s" if unit in ("grey level", "pixel") else f" {unit}"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
-
-
-def _list(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
