@@ -170,7 +170,15 @@ def _nouns() -> list[Noun]:
     finding = Finding(
         degradation="ct.low_dose", severity=Severity.MILD, value=0.4, region=(0, 0, 1, 2), evidence=(evidence,)
     )
-    judgement = rubric.judge("noise", 6.1, interval=(4.9, 7.3))
+    judgement = rubric.judge(
+        "noise",
+        6.1,
+        interval=(4.9, 7.3),
+        coverage=0.9,
+        probabilities=rubric.dimension("noise").distribution(6.1, 0.8),
+        supervision="readers",
+    )
+    seen = Finding(degradation="ct.ring", severity=Severity.NONE, value=0.02, probability=0.05)
     assessment = Assessment(
         case="c1",
         source=source,
@@ -180,7 +188,7 @@ def _nouns() -> list[Noun]:
         assessor="measured:",
         judgements={"noise": judgement},
         declined={"contrast": "there is no reference"},
-        findings=(finding,),
+        findings=(finding, seen),
         measurements={"noise_hu": Measurement(value=31.2, unit="HU")},
         sentences=(Sentence(text="The noise is 31.2 HU.", measurements=("noise_hu",)),),
         provenance=Provenance(

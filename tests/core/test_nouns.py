@@ -205,6 +205,9 @@ class TestAssessment:
             {"score": float("nan"), "quality": 1, "level": "a"},
             {"score": 1, "quality": 1, "level": "a", "probabilities": {"a": 0.5}},
             {"score": None, "quality": None, "level": "a", "interval": (0, 1)},
+            {"score": 1, "quality": 1, "level": "a", "coverage": 0.9},
+            {"score": 1, "quality": 1, "level": "a", "interval": (1, 1), "coverage": 90},
+            {"score": 1, "quality": 1, "level": "a", "supervision": "guess"},
         ],
     )
     def test_an_invalid_judgement_cannot_be_built(self, fields: dict[str, object]) -> None:
@@ -213,9 +216,24 @@ class TestAssessment:
 
     def test_an_invalid_finding_cannot_be_built(self) -> None:
         evidence = (Evidence(measurement="m", value=1, unit="HU"),)
-        for changes in ({"evidence": ()}, {"region": (5, 0, 2, 9)}, {"degradation": "noise"}, {"value": 2}):
+        for changes in (
+            {"evidence": ()},
+            {"region": (5, 0, 2, 9)},
+            {"degradation": "noise"},
+            {"value": 2},
+            {"probability": 1.1},
+            {"disputed": True},
+            {"evidence": (), "probability": 0.9, "disputed": True},
+        ):
             with pytest.raises(ValidationError):
                 Finding(**{"degradation": "ct.x", "severity": "mild", "value": 0, "evidence": evidence, **changes})
+
+    def test_a_finding_rests_on_a_measurement_or_on_a_network(self) -> None:
+        alone = Finding(degradation="ct.ring", severity="mild", value=0.5, probability=0.8)
+        assert alone.evidence == ()
+        assert Finding.from_json(alone.to_json()) == alone
+        measured = Evidence(measurement="rings_hu", value=1, unit="HU", reference=(None, 4))
+        assert Finding(**{**dict(alone), "severity": "severe", "evidence": (measured,), "disputed": True}).disputed
 
 
 def test_another_schema_version_is_refused() -> None:

@@ -314,5 +314,35 @@ def volume_run(long_volume: list[Case]) -> ReportRun:
 
 
 @pytest.fixture
+def network_run() -> ReportRun:
+    """One case as a network judges it: probabilities, a finding in dispute, one measured, one not seen, a map."""
+    case = make_case("seen", phantom((128, 160), 12, 4), modality=Modality.CT, unit=HU, spacing=(0.8, 0.8))
+    rubric = rubrics.load("ldct")
+    judgement = rubric.judge(
+        "overall",
+        3.1,
+        interval=(2.2, 3.8),
+        coverage=0.9,
+        probabilities=rubric.dimension("overall").distribution(3.1, 0.4),
+        supervision="proxy",
+    )
+    made = assess(case, rubric)
+    noisy = made.findings[0].model_copy(update={"probability": 0.97, "severity": Severity.SEVERE, "disputed": True})
+    alone = Finding(degradation="ct.ring", severity=Severity.MILD, value=0.5, probability=0.81)
+    absent = Finding(degradation="ct.metal", severity=Severity.NONE, value=0.01, probability=0.03)
+    rings = Measurement(value=1.2, unit="HU")
+    cited = Evidence(measurement="rings_hu", value=1.2, unit="HU", reference=(None, 4))
+    told = made.model_copy(
+        update={
+            "judgements": FrozenDict({"overall": judgement}),
+            "findings": (noisy, alone.model_copy(update={"evidence": (cited,)}), absent),
+            "measurements": FrozenDict({**made.measurements, "rings_hu": rings}),
+        }
+    )
+    seen = EvidenceMap("faults", "1", np.full((128, 160), 0.2, np.float32), (0.0, 1.0), "As the network sees them.")
+    return ReportRun([told], {"ldct": rubric}, {"seen": case}.__getitem__, lambda case, assessment: seen)
+
+
+@pytest.fixture
 def make_failed() -> list[Assessment]:
     return [failed(f"broken-{i}", "The file is empty; copy it again.") for i in range(4)]

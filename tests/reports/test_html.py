@@ -197,3 +197,18 @@ def test_a_gap_in_a_volume_breaks_the_line(long_volume: list[Case]) -> None:
         title=str,
     )
     assert chart.count('class="line"') == 2
+
+
+def test_what_a_network_says_is_told_from_what_was_measured(network_run: ReportRun, tmp_path: Path) -> None:
+    page = Page(written(network_run, tmp_path / "net.html"))
+    assert "90 %: 2.20–3.80" in page.text
+    assert "fair 7 %, good 78 %, excellent 15 %" in page.text.replace("\u2009", " ")
+    assert "proxy-trained" in page.text
+    assert "Disputed between the network and the measurement." in page.text
+    assert "network: present with probability 0.81; rings_hu 1.2 HU" in page.text
+    assert "Looked for by the network and not seen: metal ct.metal (0.03)" in page.text
+    assert "As the network sees them." in page.text
+    assert "Limits:" not in page.text
+    targets = {(a.get("href") or "")[1:] for a in page.all("a")}
+    assert "measure-rings_hu" in targets
+    assert targets <= {a["id"] for _, a in page.elements if "id" in a}

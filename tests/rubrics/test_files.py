@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,6 +87,29 @@ def test_the_level_is_the_nearest(scale: Dimension, share: float) -> None:
     score = min(max(score, scale.range[0]), scale.range[1])
     chosen = abs(scale.level(score).score - score)
     assert chosen == pytest.approx(min(abs(level.score - score) for level in scale.levels), abs=1e-9)
+
+
+@pytest.mark.parametrize("scale", DIMENSIONS)
+@given(share=st.floats(0, 1), spread=st.floats(0, 3))
+def test_levels_share_a_normal_distribution(scale: Dimension, share: float, spread: float) -> None:
+    low, high = scale.range
+    score = min(max(low + share * (high - low), low), high)
+    found = scale.distribution(score, spread * (high - low))
+    assert list(found) == [level.word for level in scale.levels]
+    assert sum(found.values()) == pytest.approx(1, abs=1e-9)
+    assert min(found.values()) >= 0
+    if spread == 0:
+        assert found[scale.level(score).word] == 1
+
+
+def test_levels_share_it_as_drawing_from_it_does(rng: np.random.Generator) -> None:
+    scale = rubrics.load("ldct").dimension("overall")
+    drawn = rng.normal(2.9, 0.6, 400_000)
+    drawn = drawn[(drawn >= 0) & (drawn <= 4)]
+    words, counts = np.unique([scale.level(score).word for score in drawn], return_counts=True)
+    found = scale.distribution(2.9, 0.6)
+    for word, count in zip(words, counts, strict=True):
+        assert found[word] == pytest.approx(count / drawn.size, abs=0.003)
 
 
 @pytest.mark.parametrize("rubric", SHIPPED, ids=lambda r: r.name)

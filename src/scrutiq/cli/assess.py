@@ -159,6 +159,13 @@ def _worst(assessment: Assessment) -> str:
     worst = worst_finding(assessment)
     if worst is None:
         return ""
-    evidence = worst.evidence[0]
-    unit = "" if evidence.unit == "1" else f" {evidence.unit}"
-    return f"{worst.degradation} {worst.severity} ({evidence.measurement} {evidence.value:.3g}{unit})"
+    because = []
+    if worst.probability is not None:
+        because.append(f"probability {worst.probability:.2f}")
+    if worst.evidence:
+        evidence = worst.evidence[0]
+        unit = "" if evidence.unit == "1" else f" {evidence.unit}"
+        because.append(f"{evidence.measurement} {evidence.value:.3g}{unit}")
+    if worst.disputed:
+        because.append("disputed")
+    return f"{worst.degradation} {worst.severity} ({', '.join(because)})"

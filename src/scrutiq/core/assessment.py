@@ -38,19 +38,26 @@ class Judgement(Noun):
     quality : float or None
         In [0, 1], higher is better, whatever the rubric's direction.
     interval : tuple of float, optional
-        Interval of ``score``, which it contains: 95 % where the assessor was fitted to readers, else the tolerance
-        that the assessor documents, as a note of the assessment says.
+        Interval of ``score``, which it contains.
+    coverage : float, optional
+        How often such intervals held the true score where that was tried, 0.9 for nine in ten. None: the interval is
+        the one that the assessor documents.
     level : str or None
         The level in words.
     probabilities : mapping of str to float, optional
         Per level word, summing to 1.
+    supervision : {"readers", "proxy"}, optional
+        What the judge learnt this scale from: scores of readers, or a stand-in that can be computed (then it is
+        ``proxy-trained``). None where nothing was learnt.
     """
 
     score: float | None
     quality: Unit01 | None
     interval: tuple[float, float] | None = None
+    coverage: Unit01 | None = None
     level: str | None
     probabilities: FrozenDict[str, Unit01] | None = None
+    supervision: Literal["readers", "proxy"] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Judgement:
@@ -61,6 +68,8 @@ class Judgement(Noun):
                 raise ValueError("a judgement that is not applicable has no interval")
             if not self.interval[0] <= self.score <= self.interval[1]:
                 raise ValueError(f"the interval {self.interval} does not contain the score {self.score:g}")
+        elif self.coverage is not None:
+            raise ValueError("a coverage is that of an interval")
         if self.probabilities is not None and abs(sum(self.probabilities.values()) - 1) > 1e-6:
             raise ValueError("the probabilities of the levels sum to 1")
         return self
@@ -87,7 +96,7 @@ class Measurement(Noun):
 
 
 class Evidence(Noun):
-    """The measurement that backs a finding.
+    """A measurement that speaks for a finding, or against it.
 
     Parameters
     ----------
@@ -116,20 +125,31 @@ class Finding(Noun):
         ``none`` records that it was looked for and not found.
     value : float
         The same on a continuous scale, in [0, 1].
+    probability : float, optional
+        That it is present, as the network sees it which named it and whose estimate ``severity`` and ``value`` are.
+        None where they are those of a measurement.
     region : tuple of int, optional
         (top, left, bottom, right) in pixels, half-open, where it is worst; None where it is everywhere or unknown.
     evidence : tuple of Evidence
-        At least one.
+        What was measured of it; empty where nothing was, so that it rests on the network alone.
+    disputed : bool
+        Whether the network and a measurement contradict each other: one calls it severe, the other absent.
     """
 
     degradation: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")]
     severity: Severity
     value: Unit01
+    probability: Unit01 | None = None
     region: tuple[int, int, int, int] | None = None
-    evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)]
+    evidence: tuple[Evidence, ...] = ()
+    disputed: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Finding:
+        if self.probability is None and not self.evidence:
+            raise ValueError("a finding rests on a measurement, or on the probability that a network gives it")
+        if self.disputed and (self.probability is None or not self.evidence):
+            raise ValueError("a finding is disputed between a network and a measurement")
         if self.region is not None:
             top, left, bottom, right = self.region
             if not (0 <= top < bottom and 0 <= left < right):
@@ -154,7 +174,7 @@ class Provenance(Noun):
     assessor : str
         URI.
     rubric_hash, model_hash, prompt_hash : str, optional
-        SHA-256 of the rubric, of the model's file, of the prompt.
+        SHA-256 of the rubric, of the model (its file, or the card that holds the hashes of its files), of the prompt.
     versions : mapping of str to str
         Distribution names and versions that can change the result.
     parameters : mapping

@@ -61,16 +61,22 @@ class EvidenceMap:
     unit : str
     values : ndarray of float32, shape (H, W)
         NaN where there is nothing to say.
+    limits : tuple of float, optional
+        Values at the ends of its colours; by default they follow from the values.
+    description : str
+        What it shows and what not, one sentence; empty where the name says it.
     """
 
     name: str
     unit: str
     values: npt.NDArray[np.float32]
+    limits: tuple[float, float] | None = None
+    description: str = ""
 
 
 @runtime_checkable
 class Assessor(Protocol):
-    """Judges cases. An instance is cheap to pickle, and safe to use from several processes."""
+    """Judges cases. Each process opens its own, by the URI."""
 
     @property
     def uri(self) -> str:

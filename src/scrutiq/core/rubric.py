@@ -8,6 +8,7 @@ import string
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import erf, sqrt
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -177,6 +178,34 @@ class Dimension(Noun):
             raise RubricError("probabilities are not negative and sum to 1.")
         return sum(self.named(word).score * p for word, p in probabilities.items())
 
+    def distribution(self, score: float, sd: float) -> dict[str, float]:
+        """Return the probability of each level, by its word, under a normal distribution cut at the ends of the range.
+
+        Parameters
+        ----------
+        score : float
+            Mean before it is cut; inside the range.
+        sd : float
+            Standard deviation before it is cut, on the rubric's scale; 0 puts all on the level of ``score``.
+
+        Returns
+        -------
+        dict of str to float
+            In the order of the levels, summing to 1.
+
+        Raises
+        ------
+        RubricError
+            If the score lies outside the range.
+        """
+        word = self.level(score).word
+        if sd <= 0:
+            return {level.word: float(level.word == word) for level in self.levels}
+        edges = [self.range[0], *self.boundaries, self.range[1]]
+        below = [erf((edge - score) / (sd * sqrt(2))) for edge in edges]
+        masses = [b - a for a, b in pairwise(below)]
+        return {level.word: mass / sum(masses) for level, mass in zip(self.levels, masses, strict=True)}
+
     def _inside(self, score: float) -> None:
         if not self.range[0] <= score <= self.range[1]:
             raise RubricError(f"{score:g} lies outside the range {list(self.range)} of {self.title!r}.")
@@ -245,7 +274,9 @@ class Rubric(Noun):
         score: float | None = None,
         *,
         interval: tuple[float, float] | None = None,
+        coverage: float | None = None,
         probabilities: Mapping[str, float] | None = None,
+        supervision: Literal["readers", "proxy"] | None = None,
     ) -> Judgement:
         """Build the judgement of a dimension, with ``quality`` and ``level`` by this rubric's rules.
 
@@ -257,6 +288,8 @@ class Rubric(Noun):
             dimension is not applicable, which the rubric must allow.
         interval : tuple of float, optional
             Clipped to the range.
+        coverage, supervision
+            See `Judgement`.
         probabilities : mapping of str to float, optional
             By level word.
 
@@ -280,8 +313,10 @@ class Rubric(Noun):
             score=score,
             quality=scale.quality(score),
             interval=interval,
+            coverage=coverage,
             level=level.word,
             probabilities=None if probabilities is None else FrozenDict(probabilities),
+            supervision=supervision,
         )
 
     def dimension(self, name: str) -> Dimension:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from scrutiq.assessors.measured.derived import DERIVED
 from scrutiq.core import (
     Assessment,
     Case,
@@ -21,8 +20,8 @@ from scrutiq.core import (
     Severity,
 )
 from scrutiq.core.rubric import Dimension
-from scrutiq.metrics import FULL_REFERENCE, MEASURES
 from scrutiq.reports import figures
+from scrutiq.reports.measures import described, title
 from scrutiq.reports.numbers import interval, number
 from scrutiq.reports.pictures import (
     MapPicture,
@@ -50,13 +49,6 @@ __all__ = [
     "case_view",
 ]
 
-#: What each measurement is, those included that `measured:` derives from a case.
-_TITLES = {
-    **{name: entry.title for name, entry in MEASURES.items()},
-    **{name: entry.title for name, entry in FULL_REFERENCE.items()},
-    **DERIVED,
-}
-
 Bounds = tuple[float | None, float | None]
 
 _ORDER = {Severity.SEVERE: 0, Severity.MILD: 1, Severity.NONE: 2}
@@ -64,12 +56,16 @@ _ORDER = {Severity.SEVERE: 0, Severity.MILD: 1, Severity.NONE: 2}
 
 @dataclass(frozen=True)
 class MeasurementRow:
-    """A measurement, numbered within its case; sentences and findings link to ``id``."""
+    """A measurement, numbered within its case; sentences and findings link to ``id``.
+
+    ``described``: whether the report says in a section of its own what it is.
+    """
 
     id: str
     number: int
     name: str
     title: str | None
+    described: bool
     value: str
     unit: str
     reference: str | None
@@ -123,6 +119,11 @@ class FindingView:
 
     finding: Finding
     evidence: tuple[EvidenceView, ...]
+
+    @property
+    def bare(self) -> bool:
+        """Whether there is nothing to tell but that it was not seen."""
+        return self.finding.severity is Severity.NONE and not self.evidence
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,7 @@ def _measurements(
 ) -> tuple[list[MeasurementRow], list[dict[str, MeasurementRow]]]:
     """Return the distinct measurements of a case, and for each assessment its rows by name."""
     references = _references(findings)
+    known = described(assessments)
     rows: dict[tuple[str, float, str], MeasurementRow] = {}
     lookup = []
     for assessment in assessments:
@@ -212,7 +214,8 @@ def _measurements(
                     f"{id}-m{place}",
                     place,
                     name,
-                    _TITLES.get(name),
+                    title(name, known),
+                    name in known,
                     number(measurement.value),
                     measurement.unit,
                     _reference(reference),

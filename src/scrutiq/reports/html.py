@@ -99,6 +99,7 @@ def _environment() -> Environment:
         number=numbers.number,
         score=_score,
         interval=_interval,
+        levels=_levels,
         direction=_direction,
         term=_term,
         words=_words,
@@ -118,6 +119,12 @@ def _interval(judgement: Judgement, dimension: Dimension) -> str:
     if judgement.interval is None:
         return ""
     return numbers.interval(*(numbers.score(v, *dimension.range) for v in judgement.interval))
+
+
+def _levels(judgement: Judgement) -> str:
+    """Say how probable each level is, where a judgement states it; levels below 1 % are left out."""
+    found = (judgement.probabilities or {}).items()
+    return ", ".join(f"{word} {100 * p:.0f}\u2009%" for word, p in found if p >= 0.01)
 
 
 def _direction(dimension: Dimension) -> str:
@@ -152,6 +159,7 @@ def _words(assessment: Assessment) -> str:
     """Return what the overview's filter searches for."""
     parts = [assessment.case, assessment.modality.value, assessment.status, assessment.reason or ""]
     parts += [f"{f.degradation} {f.severity.value}" for f in assessment.findings if f.severity.value != "none"]
+    parts += ["disputed"] if any(f.disputed for f in assessment.findings) else []
     parts += [j.level for j in assessment.judgements.values() if j.level]
     return " ".join(parts).casefold()
 

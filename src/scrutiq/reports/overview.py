@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from scrutiq.core import Assessment, Finding, Judgement, Rubric, ScrutiqError
-from scrutiq.metrics import MEASURES, Measure
+from scrutiq.metrics import Measure
 from scrutiq.reports import figures
+from scrutiq.reports.measures import described
 from scrutiq.reports.numbers import interval, number, score
 from scrutiq.reports.pictures import displayed, reading_window, thumbnail
 from scrutiq.reports.run import ReportRun, Volume
@@ -108,7 +109,6 @@ def overview(run: ReportRun, targets: Mapping[str, str]) -> Overview:
     thumbnails = _thumbnails(run, by_case, targets)
     tables = tuple(_table(run, name, numbers, targets, thumbnails) for name in used)
     notes = Counter(note for assessments in by_case.values() for note in {n: 0 for a in assessments for n in a.notes})
-    measured = {name for a in run.assessments for name in a.measurements}
     return Overview(
         cases=len(by_case),
         counts=Counter(_status(assessments) for assessments in by_case.values()),
@@ -117,7 +117,7 @@ def overview(run: ReportRun, targets: Mapping[str, str]) -> Overview:
         tables=tables,
         volumes=tuple(_volumes(run, used, targets)),
         refusals=_refusals(run),
-        measures=tuple(m for name, m in MEASURES.items() if name in measured),
+        measures=tuple(described(run.assessments).values()),
     )
 
 

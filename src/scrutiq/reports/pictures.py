@@ -82,7 +82,8 @@ class Picture:
 class MapPicture:
     """An embedded evidence map: NaN is transparent, colours run from ``low`` to ``high``.
 
-    The limits are the 1st and 99th percentile of the finite values; values beyond them take the end colours.
+    The limits are those of the map, else the 1st and 99th percentile of the finite values (``stretched``); values
+    beyond them take the end colours.
     """
 
     picture: Picture
@@ -92,6 +93,8 @@ class MapPicture:
     high: float
     constant: bool
     empty: float
+    stretched: bool
+    description: str
 
 
 def reading_window(image: Image, rubrics: Sequence[Rubric]) -> tuple[Window, str] | None:
@@ -162,7 +165,7 @@ def map_picture(evidence: EvidenceMap, over: Picture) -> MapPicture | None:
     finite = np.isfinite(values)
     if not finite.any():
         return None
-    low, high = (float(v) for v in np.percentile(values[finite], [1, 99]))
+    low, high = evidence.limits or (float(v) for v in np.percentile(values[finite], [1, 99]))
     if high <= low:
         low, high = float(values[finite].min()), float(values[finite].max())
     step = -(-max(values.shape) // LONGEST_MAP)
@@ -176,7 +179,17 @@ def map_picture(evidence: EvidenceMap, over: Picture) -> MapPicture | None:
     coloured.putpalette(_palette())
     uri = _uri(coloured, transparency=0)
     embedded = Picture(uri, coloured.width, coloured.height, over.aspect, over.shown, over.pixelated, float(step))
-    return MapPicture(embedded, evidence.name, evidence.unit, low, high, constant, float(1 - finite.mean()))
+    return MapPicture(
+        embedded,
+        evidence.name,
+        "" if evidence.unit == "1" else evidence.unit,
+        low,
+        high,
+        constant,
+        float(1 - finite.mean()),
+        evidence.limits is None,
+        evidence.description,
+    )
 
 
 def worst_region(shape: tuple[int, int], findings: Sequence[Finding], evidence: EvidenceMap | None) -> Region | None:
