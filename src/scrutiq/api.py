@@ -119,12 +119,13 @@ class Results(Sequence[Assessment]):
         """
         named = {a.rubric for a in self.assessments if a.rubric is not None}
         known = {rubric.name: rubric for rubric in (*rubrics.shipped(), *self.batch.rubrics)}
+        judge = open_assessor(self.batch.assessor)
         report = ReportRun(
             assessments=self.assessments,
             rubrics={name: known[name] for name in sorted(named)},
             load=lambda case: self.cases[case].load(),
-            evidence=open_assessor(self.batch.assessor).evidence_map,
-            command=f"scrutiq assess --assessor {self.batch.assessor}"
+            evidence=judge.evidence_map,
+            command=f"scrutiq assess --assessor {judge.uri}"
             + "".join(f" --rubric {rubric.name}" for rubric in self.batch.rubrics),
             skipped=self.skipped,
         )

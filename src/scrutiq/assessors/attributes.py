@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -28,7 +29,9 @@ def against(findings: Sequence[Finding], attribute: str) -> Finding | None:
     return max(mine, key=lambda finding: finding.value, default=None)
 
 
-def judge_attributes(rubric: Rubric, worst: dict[str, Finding]) -> tuple[dict[str, Judgement], dict[str, Finding]]:
+def judge_attributes(
+    rubric: Rubric, worst: dict[str, Finding], supervision: Literal["proxy"] | None = None
+) -> tuple[dict[str, Judgement], dict[str, Finding]]:
     """Judge the attributes of ``medq``, and ``overall`` by the worst of them.
 
     Parameters
@@ -36,6 +39,8 @@ def judge_attributes(rubric: Rubric, worst: dict[str, Finding]) -> tuple[dict[st
     rubric : Rubric
     worst : mapping of str to Finding
         By attribute, what counts most against it.
+    supervision : {"proxy"}, optional
+        What the severities were learnt from; see `Judgement`.
 
     Returns
     -------
@@ -48,5 +53,6 @@ def judge_attributes(rubric: Rubric, worst: dict[str, Finding]) -> tuple[dict[st
     judgements = {}
     for name, finding in because.items():
         value = score(finding.value)
-        judgements[name] = rubric.judge(name, value, interval=(value - INTERVAL, value + INTERVAL))
+        interval = (value - INTERVAL, value + INTERVAL)
+        judgements[name] = rubric.judge(name, value, interval=interval, supervision=supervision)
     return judgements, because

@@ -194,7 +194,7 @@ def run(
     """
     if jobs < 1:
         raise UsageError(f"--jobs is at least 1, not {jobs}.")
-    open_assessor(batch.assessor)  # a wrong URI is a wrong call, not a failed case
+    _opened(batch.assessor)  # a wrong URI is a wrong call, not a failed case
     with nullcontext() if journal is None else alone(journal.parent, "run"):
         return _run(cases, batch, jobs, journal, resume, progress)
 
@@ -356,11 +356,13 @@ def _judge(ref: Loadable, batch: Batch) -> tuple[Assessment, ...]:
         reason = f"an internal error stopped it ({type(error).__name__}); set SCRUTIQ_DEBUG=1 to see where."
         return (_failed(ref, batch, reason, modality),)
     now = datetime.now(UTC).replace(microsecond=0)
-    made = {"time": now, "parameters": batch.parameters}
-    return tuple(
-        a.model_copy(update={"source": ref.source, "provenance": a.provenance.model_copy(update=made)})
-        for a in assessments
-    )
+    made = []
+    for one in assessments:
+        # What the assessor records of itself stays beside what was asked of the run.
+        parameters = FrozenDict({**one.provenance.parameters, **batch.parameters})
+        provenance = one.provenance.model_copy(update={"time": now, "parameters": parameters})
+        made.append(one.model_copy(update={"source": ref.source, "provenance": provenance}))
+    return tuple(made)
 
 
 @lru_cache(maxsize=2)
@@ -370,6 +372,7 @@ def _opened(uri: str) -> Assessor:
 
 
 def _failed(ref: Loadable, batch: Batch, reason: str, modality: Modality) -> Assessment:
+    uri = _opened(batch.assessor).uri  # without the path that a URI can hold
     return Assessment(
         case=ref.id,
         source=ref.source,
@@ -377,6 +380,6 @@ def _failed(ref: Loadable, batch: Batch, reason: str, modality: Modality) -> Ass
         status="failed",
         reason=reason,
         rubric=None,
-        assessor=batch.assessor,
-        provenance=Provenance(assessor=batch.assessor, time=datetime.now(UTC).replace(microsecond=0)),
+        assessor=uri,
+        provenance=Provenance(assessor=uri, time=datetime.now(UTC).replace(microsecond=0)),
     )

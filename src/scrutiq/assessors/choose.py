@@ -10,7 +10,11 @@ from scrutiq.core import Assessor, AssessorUri, Case, Modality, Role, Rubric, Us
 __all__ = ["default_assessor", "default_rubric", "open_assessor", "why_not"]
 
 #: Scheme to "module:function"; the function takes an `AssessorUri`. Imported when first asked for.
-SCHEMES = {"measured": "scrutiq.assessors.measured:open_measured"}
+SCHEMES = {
+    "measured": "scrutiq.assessors.measured:open_measured",
+    "net": "scrutiq.assessors.net:open_net",
+    "default": "scrutiq.assessors.default:open_default",
+}
 
 
 def open_assessor(uri: str) -> Assessor:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
 from scrutiq.assessors.measured.derived import body_region
 from scrutiq.assessors.measured.rules import Rule, rules
 from scrutiq.assessors.wording import beyond, kind, listed, number, opened, unit
 from scrutiq.core import Case, Finding, Judgement, Measurement, Modality, Rubric, Sentence, Severity
+from scrutiq.degradations import get
 
-__all__ = ["notes", "present", "write"]
+__all__ = ["caveats", "notes", "present", "what", "within", "write"]
 
 
 @cache
@@ -33,13 +34,7 @@ def write(
     sentences = [Sentence(text=f"{kind(image.modality)}, {width} x {height} pixels.")]
     found = [f for f in findings if f.severity is not Severity.NONE]
     sentences.extend(present(finding) for finding in sorted(found, key=lambda f: -f.value))
-    # One measurement can serve two findings (noise: too much, too little): it is told once, and as what is wrong.
-    told_of = {f.evidence[0].measurement for f in found}
-    absent = {f.evidence[0].measurement: f for f in reversed(findings) if f.evidence[0].measurement not in told_of}
-    if absent:
-        told = [_by_degradation()[_key(f)].what for f in reversed(absent.values())]
-        text = f"Within the reference range: {listed(told)}."
-        sentences.append(Sentence(text=text, measurements=tuple(reversed(absent))))
+    sentences.extend(within(findings, {f.evidence[0].measurement for f in found}))
     sentences.extend(_judged(rubric, name, j, evidence[name], measured) for name, j in judgements.items())
     if declined:
         names = listed([rubric.dimension(name).title.lower() for name in declined])
@@ -47,14 +42,38 @@ def write(
     return sentences
 
 
+def within(findings: Sequence[Finding], told_of: Collection[str]) -> list[Sentence]:
+    """Return the sentence on the measurements that are as they should be, of findings that rules gave; or none.
+
+    One measurement can serve two findings (noise: too much, too little): it is told once, and not where it is among
+    ``told_of``.
+    """
+    absent = {f.evidence[0].measurement: f for f in reversed(findings) if f.evidence[0].measurement not in told_of}
+    if not absent:
+        return []
+    told = [what(f.degradation, f.evidence[0].measurement) for f in reversed(absent.values())]
+    return [Sentence(text=f"Within the reference range: {listed(told)}.", measurements=tuple(reversed(absent)))]
+
+
+def what(degradation: str, measurement: str) -> str:
+    """Return what a measurement is called in a sentence about a degradation."""
+    rule = _by_degradation().get((degradation, measurement))
+    return get(degradation).measurement.title if rule is None else rule.what
+
+
+def caveats(case: Case) -> list[str]:
+    """Return what a reader must know of the image, whoever judges it and on whatever scale."""
+    if case.target.metadata.get("lossy") is True:
+        return ["The file says that it was compressed with loss: noise and texture are not as they were acquired."]
+    return []
+
+
 def notes(case: Case, rubric: Rubric, judgements: Mapping[str, Judgement]) -> list[str]:
     """Return the caveats that a reader of the scores must know."""
     if not judgements:
         return []
-    found = []
+    found = caveats(case)
     image = case.target
-    if image.metadata.get("lossy") is True:
-        found.append("The file says that it was compressed with loss: noise and texture are not as they were acquired.")
     if rubric.name == "ct-denoising":
         found.append(
             "The noise mapping was fitted to the blind reader study itself (12 denoisers, 3 readers, head and abdomen)."
