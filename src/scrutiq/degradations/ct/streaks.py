@@ -11,7 +11,7 @@ from scrutiq.metrics import Context, Measure
 
 __all__ = ["AIR_RESIDUE_HU", "STREAKS_HU", "directional_energy"]
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[np.floating]
 
 #: What is denser than this in the air is a thing.
 _LIGHTEST_HU = -600.0
@@ -29,23 +29,28 @@ def directional_energy(values: Array, mask: npt.NDArray[np.bool_]) -> Array:
 
     Returns
     -------
-    ndarray of float64, shape (H, W)
+    ndarray of float32, shape (H, W)
         The values without their local mean (Gaussian, 4 pixels) are averaged along each of 16 directions (Gaussian, 6
         pixels), squared, and averaged over 9 x 9 pixels; of the directions, the largest. Noise averages out along any
         line, a streak along its own does not.
     """
-    weight = ndimage.gaussian_filter(mask.astype(np.float64), _TREND)
-    trend = ndimage.gaussian_filter(np.where(mask, values, 0.0), _TREND) / np.maximum(weight, 1e-3)
-    fine = np.where(mask, values - trend, 0.0)
+    values = np.asarray(values, np.float32)
+    weight = ndimage.gaussian_filter(mask.astype(np.float32), _TREND)
+    trend = ndimage.gaussian_filter(np.where(mask, values, np.float32(0)), _TREND) / np.maximum(
+        weight, np.float32(1e-3)
+    )
+    fine = np.where(mask, values - trend, np.float32(0))
     rows, columns = values.shape
     size = (fft.next_fast_len(rows + 32, True), fft.next_fast_len(columns + 32, True))
     spectrum = fft.rfft2(fine, size)
-    down, right = fft.fftfreq(size[0])[:, None], fft.rfftfreq(size[1])[None]
+    down = fft.fftfreq(size[0])[:, None].astype(np.float32)
+    right = fft.rfftfreq(size[1])[None].astype(np.float32)
     best = np.zeros_like(fine)
     for turn in np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS:
-        along = right * np.cos(turn) + down * np.sin(turn)
-        mean = fft.irfft2(spectrum * np.exp(-2 * (np.pi * _ALONG * along) ** 2), size)[:rows, :columns]
-        np.maximum(best, ndimage.uniform_filter(mean**2, _WINDOW), out=best)
+        along = right * np.float32(np.cos(turn)) + down * np.float32(np.sin(turn))
+        blur = np.exp(np.float32(-2 * (np.pi * _ALONG) ** 2) * along * along)
+        mean = fft.irfft2(spectrum * blur, size)[:rows, :columns]
+        np.maximum(best, ndimage.uniform_filter(mean * mean, _WINDOW), out=best)
     return best
 
 
