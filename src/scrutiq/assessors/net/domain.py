@@ -11,6 +11,7 @@ coloured: that is a rule, nothing is fitted. A picture is declined above one thr
 from __future__ import annotations
 
 import io
+import zipfile
 from dataclasses import dataclass, fields
 from typing import Annotated
 
@@ -217,7 +218,7 @@ class DomainModel:
                 words = {name: tuple(str(word) for word in stored[name]) for name in ("modalities", "kinds")}
                 arrays = {name: stored[name].astype(np.float32) for name in _SHAPES}
             return cls(**words, **arrays)  # type: ignore[arg-type]
-        except (ValueError, OSError, KeyError, EOFError):
+        except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile):
             raise InputError("the domain check of these weights is damaged; install them again.") from None
 
     def _logits(self, features: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
