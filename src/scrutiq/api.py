@@ -35,7 +35,8 @@ from scrutiq.imaging import CaseRef, Given, find_cases, from_array, read
 from scrutiq.imaging.options import apply
 from scrutiq.imaging.privacy import salted_hash
 from scrutiq.metrics.tables import agree_files as agree
-from scrutiq.reports import ReportRun, write_csv, write_html, write_json, write_parquet
+from scrutiq.reports.run import ReportRun
+from scrutiq.reports.tables import write_csv, write_json, write_parquet
 
 __all__ = ["Results", "agree", "assess", "compare", "degradation", "degrade"]
 
@@ -117,6 +118,8 @@ class Results(Sequence[Assessment]):
         detail : int
             How many cases are shown in full, the worst first; the overview has all of them.
         """
+        from scrutiq.reports.html import write_html  # most runs write no report
+
         named = {a.rubric for a in self.assessments if a.rubric is not None}
         known = {rubric.name: rubric for rubric in (*rubrics.shipped(), *self.batch.rubrics)}
         judge = open_assessor(self.batch.assessor)

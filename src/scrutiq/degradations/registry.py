@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module, resources
+from importlib import import_module
 from types import MappingProxyType
 
 import numpy as np
-import yaml
 from pydantic import ValidationError
 
 from scrutiq.core import Image, Modality, UsageError
+from scrutiq.core.shipped import shipped_yaml
 from scrutiq.degradations.spec import Degradation, VolumeDegradation, Words
 
 __all__ = ["degradations", "get", "names", "replay", "words"]
@@ -93,10 +93,7 @@ def _load(name: str) -> Degradation:
 def _blocks() -> Mapping[str, Words]:
     found: dict[str, Words] = {}
     for folder in FOLDERS:
-        file = resources.files("scrutiq.degradations").joinpath(folder, "words.yaml")
-        if not file.is_file():
-            continue
-        for module, block in (yaml.safe_load(file.read_text("utf-8")) or {}).items():
+        for module, block in (shipped_yaml("scrutiq.degradations", folder, "words.yaml") or {}).items():
             try:
                 found[f"{folder}.{module}"] = Words.model_validate(block)
             except ValidationError as error:

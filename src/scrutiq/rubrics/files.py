@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from scrutiq.core import Dimension, Level, Noun, Rubric, RubricError, Window
+from scrutiq.core.shipped import shipped_yaml
 
 __all__ = ["check", "line_of", "load", "names", "shipped"]
 
@@ -61,8 +62,7 @@ def check(path: str | os.PathLike[str]) -> list[str]:
 
 @cache
 def _shipped(name: str) -> Rubric:
-    text = resources.files("scrutiq.rubrics").joinpath(f"{name}.yaml").read_text("utf-8")
-    return Rubric.model_validate(_plain_window(yaml.safe_load(text)))
+    return Rubric.model_validate(_plain_window(shipped_yaml("scrutiq.rubrics", f"{name}.yaml")))
 
 
 def _read(path: Path) -> tuple[Rubric | None, list[str]]:

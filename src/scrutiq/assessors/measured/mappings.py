@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dict
 from functools import cache
-from importlib import resources
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
 from scrutiq.core import DeclinedError, Dimension, FrozenDict, Judgement, Measurement, Noun, Rubric
+from scrutiq.core.shipped import shipped_yaml
 from scrutiq.degradations.thresholds import interpolate
 
 __all__ = ["DimensionMapping", "Term", "judge", "mapped"]
@@ -118,11 +117,10 @@ def _quality(dimension: Dimension, score: float) -> float:
 
 @cache
 def _all() -> FrozenDict[str, FrozenDict[str, DimensionMapping]]:
-    text = resources.files("scrutiq.assessors.measured").joinpath("mappings.yaml").read_text("utf-8")
     return FrozenDict(
         {
             rubric: FrozenDict({name: DimensionMapping.model_validate(entry) for name, entry in dimensions.items()})
-            for rubric, dimensions in yaml.safe_load(text).items()
+            for rubric, dimensions in shipped_yaml("scrutiq.assessors.measured", "mappings.yaml").items()
         }
     )
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
 from scrutiq.core import Evidence, Finding, Measurement, Modality, Noun, Severity
+from scrutiq.core.shipped import shipped_yaml
 from scrutiq.degradations import words
 from scrutiq.degradations.thresholds import interpolate
 
@@ -106,8 +105,8 @@ class Rule(Noun):
 
 @cache
 def _all() -> tuple[Rule, ...]:
-    text = resources.files("scrutiq.assessors.measured").joinpath("rules.yaml").read_text("utf-8")
-    return tuple(Rule.model_validate(entry) for entry in yaml.safe_load(text)["rules"])
+    entries = shipped_yaml("scrutiq.assessors.measured", "rules.yaml")["rules"]
+    return tuple(Rule.model_validate(entry) for entry in entries)
 
 
 def rules(modality: Modality, measured: Mapping[str, Measurement] | None = None) -> tuple[Rule, ...]:
