@@ -28,14 +28,14 @@ def noisy(rng) -> np.ndarray:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64])
 def test_an_array_is_judged_whatever_its_type(noisy, dtype):
     scale = 1 if np.dtype(dtype).kind == "f" else np.iinfo(dtype).max
-    (one,) = scrutiq.assess((noisy * scale).astype(dtype), modality="MR")
+    (one,) = scrutiq.assess((noisy * scale).astype(dtype), assessor="measured:", modality="MR")
     assert (one.case, one.modality, one.rubric, one.status) == ("image-1", "MR", "medq", "judged")
     assert one.judgements["overall"].score is not None
     assert one.source.path is None
 
 
 def test_scaling_the_values_changes_no_score(noisy):
-    one, other = (scrutiq.assess(noisy * factor, modality="MR")[0] for factor in (1.0, 1000.0))
+    one, other = (scrutiq.assess(noisy * factor, assessor="measured:", modality="MR")[0] for factor in (1.0, 1000.0))
     assert one.judgements["overall"].score == pytest.approx(other.judgements["overall"].score, rel=1e-3)
 
 
@@ -49,7 +49,8 @@ def test_a_stack_of_arrays_is_a_case_each_and_colour_is_one(noisy):
 def test_many_of_mixed_kinds(noisy):
     image = Image(pixels=noisy, modality=Modality.MR)
     case = Case(id="mine", images={Role.TARGET: image})
-    results = scrutiq.assess([noisy, TILE, image, case, str(TILE.with_name("none.jpg"))], modality="MR")
+    inputs = [noisy, TILE, image, case, str(TILE.with_name("none.jpg"))]
+    results = scrutiq.assess(inputs, assessor="measured:", modality="MR")
     assert [one.case for one in results[2:]] == ["image-1", "image-2", "mine"]  # what is given by path comes first
     assert [one.status for one in results] == ["judged", "failed", "judged", "judged", "judged"]
     assert (results.count("judged"), results.count("failed"), results.count("unjudged")) == (4, 1, 0)
@@ -121,13 +122,14 @@ def test_jobs_and_a_journal_from_python(noisy, tmp_path):
     inputs = [noisy, noisy * 2, noisy * 3]
     told = []
     journal = tmp_path / "journal.jsonl"
-    whole = scrutiq.assess(inputs, modality="MR", jobs=2, journal=journal, progress=lambda n, found: told.append(n))
+    words = {"assessor": "measured:", "modality": "MR", "journal": journal}
+    whole = scrutiq.assess(inputs, jobs=2, progress=lambda n, found: told.append(n), **words)
     assert told == [3, 3, 3]
     times = [one.provenance.time for one in whole]
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:3]))
     changed = [noisy, noisy * 2 + 1, noisy * 3]
-    again = scrutiq.assess(changed, modality="MR", journal=journal, resume=True)
+    again = scrutiq.assess(changed, resume=True, **words)
     assert again[0].provenance.time == times[0]
     assert again[0].measurements == whole[0].measurements
     assert again[1].measurements != whole[1].measurements  # other pixels under the same id are judged anew
@@ -176,9 +178,9 @@ def test_ids_are_distinct(noisy):
 
 def test_compare_takes_what_assess_takes(noisy, rng):
     worse = noisy + rng.normal(0, 0.05, noisy.shape)
-    found = scrutiq.compare(noisy, Image(pixels=worse), modality="MR")
+    found = scrutiq.compare(noisy, Image(pixels=worse), assessor="measured:", modality="MR")
     assert found.better == "a"
-    assert scrutiq.compare(worse, noisy, modality="MR").better == "b"
+    assert scrutiq.compare(worse, noisy, assessor="measured:", modality="MR").better == "b"
     assert scrutiq.compare(TILE, TILE).better == "equal"
     with pytest.raises(RubricError):
         scrutiq.compare(noisy, noisy, rubric="medk")

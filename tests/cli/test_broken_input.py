@@ -146,14 +146,14 @@ def test_a_file_that_vanishes_mid_run_fails_alone(folder):
     def remove_the_next(total: int, done: object) -> None:
         paths[-1].unlink(missing_ok=True)
 
-    results = scrutiq.assess(paths, rubric="medq", modality="CT", progress=remove_the_next)
+    results = scrutiq.assess(paths, "medq", "measured:", modality="CT", progress=remove_the_next)
     assert [one.status for one in results] == ["judged", "failed"]
     assert results[1].reason == "the file is not there; it may have been moved or deleted."
 
 
 def test_a_file_that_changes_mid_run_is_read_as_it_is_or_fails(tmp_path, write_ct):
     paths = [write_ct("a.dcm"), write_ct("b.dcm")]
-    results = scrutiq.assess(paths, rubric="medq", progress=lambda *_: paths[-1].write_bytes(b"gone"))
+    results = scrutiq.assess(paths, "medq", "measured:", progress=lambda *_: paths[-1].write_bytes(b"gone"))
     assert [one.status for one in results] == ["judged", "failed"]
     assert "internal" not in results[1].reason
 
