@@ -88,3 +88,11 @@ def test_clear_is_a_matter_of_quality_not_of_score() -> None:
     # On both sides of the ideal of 7 the scores are apart, the qualities are not.
     assert not compare(noise(4.6, (3, 6.4)), noise(9, (7, 11)), study).dimensions["noise"].clear
     assert compare(noise(2, (1, 2.5)), noise(7, (6, 8)), study).dimensions["noise"].clear
+
+
+def test_scores_of_two_assessors_are_not_compared() -> None:
+    other = judged(2).model_copy(update={"assessor": "net:base"})
+    found = compare(judged(3), other, LDCT)
+    assert (found.better, found.dimensions) == (None, {})
+    assert "A was judged by measured:, B by net:base; name one with --assessor." in found.sentences[0].text
+    assert compare(other, other, LDCT).better == "equal"

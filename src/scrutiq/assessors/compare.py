@@ -18,6 +18,7 @@ def compare(a: Assessment, b: Assessment, rubric: Rubric) -> Comparison:
 
     The better image is the one with the higher quality of its worst dimension (`Assessment.quality`); where these are
     within 0.05 of each other, the higher mean quality over the dimensions judged on both; where these are too, equal.
+    Scores of two assessors are not compared.
 
     Parameters
     ----------
@@ -27,7 +28,8 @@ def compare(a: Assessment, b: Assessment, rubric: Rubric) -> Comparison:
     shared = [
         name
         for name in rubric.dimensions
-        if (x := a.judgements.get(name))
+        if a.assessor == b.assessor
+        and (x := a.judgements.get(name))
         and (y := b.judgements.get(name))
         and x.quality is not None
         and y.quality is not None
@@ -82,6 +84,8 @@ def _sentences(
 ) -> list[Sentence]:
     if better is None:
         reasons = " ".join(f"{label}: {x.reason}" for label, x in (("A", a), ("B", b)) if x.status != "judged")
+        if not reasons and a.assessor != b.assessor:
+            reasons = f"A was judged by {a.assessor}, B by {b.assessor}; name one with --assessor."
         return [Sentence(text=f"The two cannot be compared on {rubric.name}. {reasons}".strip())]
     opening = {
         "a": "A is the better image on this rubric.",
