@@ -53,10 +53,18 @@ def test_the_distance_is_in_units_of_what_is_usual(model: DomainModel) -> None:
 
 
 def test_unusual_weighs_both_and_takes_many_at_once(model: DomainModel) -> None:
-    features = np.array([[0.0, 14.0], [0.0, 6.0]])
+    features = np.array([[0.0, 12.0], [0.0, 6.0]])
     expected = model.log_odds(features, "MR") + 2 * np.log(model.distance(features, "MR") + 1e-6) - 0.5
     assert model.unusual(features, "MR") == pytest.approx(expected)
     assert model.unusual(features, "MR")[0] > model.unusual(features, "MR")[1]
+
+
+def test_what_is_far_away_is_declined_whatever_it_looks_like(model: DomainModel) -> None:
+    near, far = np.array([0.0, 3.0]), np.array([0.0, 0.0])  # 2.5 and 4 times the reference from MR
+    assert float(model.distance(near, "MR")) == pytest.approx(2.5)
+    assert float(model.distance(far, "MR")) == pytest.approx(4)
+    plain = float(model.log_odds(far, "MR")) + 2 * np.log(4) - 0.5
+    assert float(model.unusual(far, "MR")) == pytest.approx(plain + 30 * np.log(4 / 2.5), abs=1e-4)
 
 
 def test_a_grey_modality_is_grey_and_one_of_colour_is_coloured(model: DomainModel) -> None:

@@ -29,6 +29,8 @@ Array = npt.NDArray[np.float32]
 _COLOURED = (0.01, 0.05)
 #: Log-odds that an image is declined for its colour: more than any other opinion has.
 _COLOUR = 20.0
+#: Distance, in units of the reference, from which an image is declined whatever the classifier says, and how soon.
+_FAR, _FAR_WEIGHT = 2.5, 30.0
 #: Standardised features beyond this many deviations count as this many.
 _CLIP = 5.0
 _SHAPES = {
@@ -179,8 +181,9 @@ class DomainModel:
             If the modality is not of the domain.
         """
         odds, away = self.log_odds(features, modality), self.distance(features, modality)
-        wrong = _COLOUR * self.wrong_colour(features, modality)
-        return np.asarray(self.blend[0] * odds + self.blend[1] * np.log(away + 1e-6) + self.blend[2] + wrong)
+        known = self.blend[0] * odds + self.blend[1] * np.log(away + 1e-6) + self.blend[2]
+        far = _FAR_WEIGHT * np.log(np.maximum(away / _FAR, 1))
+        return np.asarray(known + far + _COLOUR * self.wrong_colour(features, modality))
 
     def opinion(self, features: npt.NDArray[np.floating], modality: str) -> Opinion:
         """Return what the check thinks of one image with features of shape (D,), said to be ``modality``."""

@@ -70,10 +70,13 @@ def statistics(planes: Array) -> Array:
     ndarray of float32, shape (len(STATISTICS),)
         Finite whatever the image.
     """
-    luma = np.float32(0.299) * planes[0] + np.float32(0.587) * planes[1] + np.float32(0.114) * planes[2]
-    small = _reduce(planes)
-    view = np.float32(0.299) * small[0] + np.float32(0.587) * small[1] + np.float32(0.114) * small[2]
-    detail = _centre(luma)
+    if np.array_equal(planes[0], planes[1]) and np.array_equal(planes[1], planes[2]):  # grey: a third of the work
+        view = _reduce(planes[0])
+        small = np.broadcast_to(view, (3, *view.shape))
+        detail = _centre(planes[0])
+    else:
+        small = _reduce(planes)
+        view, detail = _luma(small), _luma(_centre(planes))
     thumbnail = _thumbnail(view)
     parts = [_colour(small), _levels(detail, view)]
     outside, background = _background(view)
@@ -86,22 +89,30 @@ def statistics(planes: Array) -> Array:
 
 def _blocks(image: Array, factor: int) -> Array:
     """Return the mean over blocks; what does not fill a block is left out, unless nothing would be left."""
-    *lead, height, width = image.shape
+    height, width = image.shape[-2:]
     rows, columns = height // factor, width // factor
     if min(rows, columns) < 4:
         return image
-    cut = image[..., : rows * factor, : columns * factor].reshape(*lead, rows, factor, columns, factor)
-    return np.asarray(cut.mean(axis=(-3, -1)), dtype=np.float32)
+    cut = image[..., : rows * factor, : columns * factor]
+    total = np.zeros((*image.shape[:-2], rows, columns), dtype=np.float32)
+    for row in range(factor):  # faster than a mean over axes of a few pixels
+        for column in range(factor):
+            total += cut[..., row::factor, column::factor]
+    return np.asarray(total / np.float32(factor**2), dtype=np.float32)
 
 
 def _reduce(planes: Array) -> Array:
-    factor = -(-max(planes.shape[1:]) // _REDUCED)
+    factor = -(-max(planes.shape[-2:]) // _REDUCED)
     return _blocks(planes, factor) if factor > 1 else planes
 
 
-def _centre(luma: Array) -> Array:
-    top, left = (max(0, (side - _DETAIL) // 2) for side in luma.shape)
-    return luma[top : top + _DETAIL, left : left + _DETAIL]
+def _luma(planes: Array) -> Array:
+    return np.asarray(np.float32(0.299) * planes[0] + np.float32(0.587) * planes[1] + np.float32(0.114) * planes[2])
+
+
+def _centre(image: Array) -> Array:
+    top, left = (max(0, (side - _DETAIL) // 2) for side in image.shape[-2:])
+    return image[..., top : top + _DETAIL, left : left + _DETAIL]
 
 
 def _thumbnail(view: Array) -> Array:
@@ -139,7 +150,7 @@ def _levels(detail: Array, view: Array) -> Array:
     order = np.sort(inner)[::-1]
     extremes = [counts[0], counts[:4].sum(), counts[255], counts[252:].sum()]
     some = [float((counts > 0).mean()), entropy / 8, rough, float(order[0]) / rest]
-    quantiles = np.quantile(view, (0.05, 0.25, 0.5, 0.75, 0.95))
+    quantiles = np.quantile(view[::2, ::2], (0.05, 0.25, 0.5, 0.75, 0.95))
     bins = np.histogram(view, bins=8, range=(0, 1))[0] / view.size
     return np.array([*np.sqrt(extremes), *some, *quantiles, *np.sqrt(bins)], dtype=np.float32)
 
@@ -197,7 +208,7 @@ def _correlation(a: Array, b: Array) -> float:
 def _texture(detail: Array) -> Array:
     contrast = float(detail.std()) + 0.02
     across, down = np.abs(np.diff(detail, axis=1)), np.abs(np.diff(detail, axis=0))
-    both = np.concatenate([across.ravel()[::3], down.ravel()[::3]])
+    both = np.concatenate([across.ravel()[::5], down.ravel()[::5]])
     moving = both[both > 0.002]
     quantiles = np.quantile(moving, (0.25, 0.5, 0.75, 0.95)) if moving.size > 16 else np.zeros(4)
     gradient = [
@@ -214,7 +225,7 @@ def _texture(detail: Array) -> Array:
     core = detail[1:-1, 1:-1] * 4
     core = core - 2 * (detail[:-2, 1:-1] + detail[2:, 1:-1] + detail[1:-1, :-2] + detail[1:-1, 2:])
     core = core + detail[:-2, :-2] + detail[:-2, 2:] + detail[2:, :-2] + detail[2:, 2:]
-    fine = np.abs(core).ravel()[::2]
+    fine = np.abs(core).ravel()[::3]
     busy = fine[fine > 1e-4]
     grain = [-4.0, -3.0, 0.0, 0.0]
     if busy.size > 16:

@@ -30,8 +30,6 @@ _RIDGE, _SHRINK = 3.0, 0.3
 _COMPONENTS = 48
 #: Share of the domain within the reference distance.
 _USUAL = 0.95
-#: What may be declined of the domain, and missed of the outliers, at the threshold.
-_ALLOWED = 0.02
 
 
 @dataclass(frozen=True)
@@ -309,10 +307,13 @@ def _blend(scores: tuple[Array, Array, Array]) -> npt.NDArray[np.float32]:
 
 def _judged(
     held: Sequence[tuple[DomainModel, Row]], modalities: Sequence[str]
-) -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, tuple[list[float], set[str]]]]:
-    """Return the values of the domain by modality, of outliers by claim and kind, and all by kind with sources."""
-    inside: dict[str, list[float]] = {}
-    outside: dict[str, list[float]] = {}
+) -> tuple[dict[str, _Values], dict[str, _Values], dict[str, tuple[list[float], set[str]]]]:
+    """Return the values of the domain by claim, of outliers by claim and kind, and all by kind with sources.
+
+    The domain is what is good, as it is or another part or size of it; what is degraded is in the last alone.
+    """
+    inside: dict[str, list[tuple[float, str]]] = {}
+    outside: dict[str, list[tuple[float, str]]] = {}
     table: dict[str, tuple[list[float], set[str]]] = {}
     for claim in modalities:
         for model, row in held:
@@ -325,23 +326,44 @@ def _judged(
             known[0].append(value)
             known[1].add(row.source)
             if not own:
-                outside.setdefault(kind, []).append(value)
-            elif row.state == "good":
-                inside.setdefault(claim, []).append(value)
-    return inside, outside, table
+                outside.setdefault(f"{claim}/{kind}", []).append((value, row.source))
+            elif row.state != "degraded":
+                inside.setdefault(claim, []).append((value, row.source))
+    return _by_source(inside), _by_source(outside), table
 
 
-def _threshold(inside: dict[str, list[float]], outside: dict[str, list[float]]) -> float:
-    """Return the threshold at which the worst of the shares, each against what is allowed, is least.
+#: Values in rising order, and the share of the weight up to and with each; a source counts once.
+_Values = tuple[Array, Array]
 
-    Where a range of thresholds is equally good, the middle of it.
+
+def _by_source(found: dict[str, list[tuple[float, str]]]) -> dict[str, _Values]:
+    sorted_values = {}
+    for name, pairs in found.items():
+        values = np.array([value for value, _ in pairs])
+        per_source: dict[str, int] = {}
+        for _, source in pairs:
+            per_source[source] = per_source.get(source, 0) + 1
+        weight = np.array([1 / per_source[source] for _, source in pairs]) / len(per_source)
+        order = np.argsort(values, kind="stable")
+        sorted_values[name] = (values[order], np.cumsum(weight[order]))
+    return sorted_values
+
+
+def _below(values: _Values, tried: Array) -> Array:
+    """Return the share at or below each of ``tried``."""
+    place = np.searchsorted(values[0], tried, side="right")
+    return np.concatenate([[0.0], values[1]])[place]
+
+
+def _threshold(inside: dict[str, _Values], outside: dict[str, _Values]) -> float:
+    """Return the threshold at which the larger of two shares is least: of the domain declined, of outliers missed.
+
+    Each is a mean over its claims, or its claims and kinds. Where a range of thresholds is equally good, the middle.
     """
-    every = np.sort(np.concatenate([*inside.values(), *outside.values()]))
+    every = np.sort(np.concatenate([values for values, _ in (*inside.values(), *outside.values())]))
     tried = np.concatenate([[every[0] - 1], (every[1:] + every[:-1]) / 2, [every[-1] + 1]])
-    good = np.sort(np.concatenate(list(inside.values())))
-    declined = 1 - np.searchsorted(good, tried, side="right") / good.size
-    bad = [np.sort(values) for values in outside.values()]
-    missed = np.mean([np.searchsorted(values, tried, side="right") / values.size for values in bad], axis=0)
-    worst = np.maximum(declined, missed) / _ALLOWED
+    declined = 1 - np.mean([_below(values, tried) for values in inside.values()], axis=0)
+    missed = np.mean([_below(values, tried) for values in outside.values()], axis=0)
+    worst = np.maximum(declined, missed)
     best = tried[worst <= worst.min() + 1e-9]
     return float((best[0] + best[-1]) / 2)

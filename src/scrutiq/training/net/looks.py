@@ -8,12 +8,14 @@ computed once and each claim is tried on them.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from scrutiq.assessors.net.planes import SOFT_TISSUE, levels, planes
 from scrutiq.core import Image, InputError, Modality, Window
@@ -33,8 +35,10 @@ Feature = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 #: Windows, HU, in which CT is looked at: what the network sees, then what a user may have stated or saved.
 _WINDOWS = (SOFT_TISSUE, Window.from_bounds(-60, 140), Window.from_bounds(-10, 90), Window.from_bounds(-1350, 150),
             Window.from_bounds(-450, 1050))  # fmt: skip
-#: Looks of one source: of each in-domain image as it is used for the fit, degraded, and of each outlier.
-_VARIED, _DEGRADED, _OUTLIERS = 6, 2, 6
+#: Looks of one source: of each in-domain image as it is used for the fit, degraded, of each outlier, of each drawing.
+_VARIED, _DEGRADED, _OUTLIERS, _DRAWN = 6, 2, 6, 2
+#: Slices of CT that are drawn as MR, of each that is fitted on.
+_RESONANT = 3
 #: Below so many images of a modality, more looks are made of each.
 _FEW = 40
 #: Reads the study's rows that are no denoiser's output.
@@ -128,7 +132,7 @@ def looks(recipe: NetRecipe, data: Path, *, share: float = 1.0) -> Iterator[Look
         if own:
             yield from _own(shown, Modality(one.kind), one.source, one.part, rng, share)
             continue
-        count = 1 if one.where.where == "drawn" else max(1, round(_OUTLIERS * share))
+        count = max(1, round((_DRAWN if one.path is None else _OUTLIERS) * share))
         yield from _outside(shown, one.kind, one.source, one.part, rng, count)
 
 
@@ -142,6 +146,8 @@ def _outside(shown: Levels, kind: str, source: str, part: str, rng: np.random.Ge
         made = shown if number == 0 and max(shown.shape[:2]) <= 1500 else varied(shown, rng)
         if kind == "photograph" and part == "fit" and number % 3 == 2:
             made = cut_out(made, rng)
+        if part == "fit" and number > 0:
+            made = _handled(made, rng)
         yield Look(made, kind, source, part, "varied")
         if shown.ndim == 3:
             yield Look(grey(made if number % 2 == 0 else varied(shown, rng)), kind, source, part, "varied", True)
@@ -152,7 +158,8 @@ def _own(
 ) -> Iterator[Look]:
     """Yield looks of an image of the domain that is fitted on, but is no base: it was not looked at to be clean."""
     for _ in range(max(1, round(_VARIED * share))):
-        yield Look(_toned(varied(shown, rng, turn=True), modality, rng), str(modality), source, part, "varied")
+        made = _handled(_toned(varied(shown, rng, turn=True), modality, rng), rng)
+        yield Look(made, str(modality), source, part, "varied")
 
 
 def _inside(recipe: NetRecipe, data: Path, share: float) -> Iterator[Look]:
@@ -163,6 +170,11 @@ def _inside(recipe: NetRecipe, data: Path, share: float) -> Iterator[Look]:
         alike = sum(one.part == scene.part and one.modality is modality for one in found)
         many = share * max(1.0, min(4.0, _FEW / alike))
         yield from _of_base(image, modality, scene.base.group, part, scene.base.id, many if part == "fit" else share)
+        if modality is Modality.CT and part == "fit" and Modality.MR in recipe.modalities:
+            rng = _rng(scene.base.id, "resonant")
+            for _ in range(max(1, round(_RESONANT * share))):
+                made = _handled(varied(_resonant(image, rng), rng, turn=True), rng)
+                yield Look(made, "MR", f"resonant/{scene.base.group}", part, "varied")
     for modality, settings in recipe.modalities.items():
         of = {scene.base.group: scene.part for scene in found if scene.modality is modality}
         for name in settings.train:
@@ -183,7 +195,7 @@ def _inside(recipe: NetRecipe, data: Path, share: float) -> Iterator[Look]:
             if good and part == "fit":
                 rng = _rng(one.id, "varied")
                 for _ in range(max(1, round(_VARIED * share))):
-                    yield Look(varied(shown, rng, turn=True), "CT", one.group, part, "varied")
+                    yield Look(_handled(varied(shown, rng, turn=True), rng), "CT", one.group, part, "varied")
     for one in base("dicom_compressed_pairs").images(data, clean=False):
         image = one.read()
         if image.modality in recipe.modalities and "/J2KR/" in one.file:
@@ -200,27 +212,82 @@ def _of_base(image: Image, modality: Modality, source: str, part: str, name: str
     for _ in range(max(1, round(_VARIED * share)) if part == "fit" else 2):
         chosen = _WINDOWS[int(rng.choice(5, p=(0.4, 0.2, 0.1, 0.2, 0.1)))] if in_hu else None
         shown = levels(image, chosen)
-        yield Look(_toned(varied(shown, rng, turn=True), modality, rng), kind, source, part, "varied")
+        made = varied(shown, rng, turn=True)
+        if part == "fit":
+            made = _handled(_toned(made, modality, rng), rng)
+        yield Look(made, kind, source, part, "varied")
     faults = degradations_of(modality)
     for _ in range(max(1, round(_DEGRADED * share))):
         name = faults[int(rng.integers(len(faults)))]
-        made = make(image, name, float(rng.uniform(0.2, 1)), int(rng.integers(2**31)))
-        yield Look(levels(made), kind, source, part, "degraded")
+        faulty = make(image, name, float(rng.uniform(0.2, 1)), int(rng.integers(2**31)))
+        yield Look(levels(faulty), kind, source, part, "degraded")
 
 
 def _toned(shown: Levels, modality: Modality, rng: np.random.Generator) -> Levels:
     """Return MR with another contrast between its tissues, sections with other stains: sources are few."""
-    level = shown.astype(np.float32) / 255
+    level: npt.NDArray[np.float32] = shown.astype(np.float32) / np.float32(255)
     if modality is Modality.MR:
-        level = level ** float(np.exp(rng.uniform(-0.6, 0.6)))
-        if rng.random() < 0.4:  # another weighting: bright tissue may be dark, the air about it stays black
-            bend = float(rng.uniform(0.4, 0.95))
-            level = np.where(level < 0.06, level, np.abs(level - bend * (level > 0.5) * (level - 0.5) * 2))
-        level = np.clip(level * float(rng.uniform(0.75, 1.3)), 0, 1)
+        if rng.random() < 0.5:
+            level = level ** np.float32(np.exp(rng.uniform(-0.7, 0.7)))
+        else:  # another weighting: any tissue may be bright or dark, the air about it stays black
+            knots = np.concatenate([[0.0, 0.03], np.sort(rng.uniform(0.1, 0.95, 3)), [1.0]])
+            curve = np.concatenate([[0.0, 0.03], rng.uniform(0.08, 1.0, 4)])
+            level = np.interp(level, knots, curve).astype(np.float32)
+        level = _coil(level, rng)
     elif modality is Modality.HISTOPATHOLOGY and shown.ndim == 3:
         density = -np.log(np.maximum(level, 1 / 255)) * np.exp(rng.uniform(-0.35, 0.35, 3)) * rng.uniform(0.6, 1.4)
-        level = np.exp(-density)
+        level = np.exp(-density).astype(np.float32)
     return np.round(255 * np.clip(level, 0, 1)).astype(np.uint8)
+
+
+def _coil(level: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Return the signal as receive coils near one side would have it, displayed at another gain."""
+    if rng.random() < 0.4:
+        rows, columns = np.mgrid[: level.shape[0], : level.shape[1]]
+        angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.9)
+        slope = rows / level.shape[0] * np.sin(angle) + columns / level.shape[1] * np.cos(angle)
+        level = level * np.exp(strength * (slope - slope.mean())).astype(np.float32)
+    top = float(np.quantile(level, 0.995)) + 1e-3
+    return np.asarray(level * np.float32(rng.uniform(0.7, 1.3) / top), dtype=np.float32)
+
+
+#: HU of air, air within tissue's reach, fat, water, muscle, enhanced vessels, spongy bone, dense bone.
+_TISSUES = (-1000.0, -400.0, -100.0, 0.0, 50.0, 200.0, 400.0, 1200.0)
+
+
+def _resonant(image: Image, rng: np.random.Generator) -> Levels:
+    """Return a slice of CT as MR might show it: each tissue at a signal of its own, dense bone and air with none.
+
+    The bodies and bones that MR shows are in no base that weights which are shipped may be fitted on; heads and spines
+    are. It is a drawing for the fit, as those of `scrutiq.datasets.drawings`, and never in a test.
+    """
+    signal = (0.0, 0.02, *rng.uniform(0.1, 1.0, 4), rng.uniform(0.1, 0.6), rng.uniform(0.0, 0.1))
+    smooth = ndimage.gaussian_filter(image.pixels, rng.uniform(0.6, 1.6))
+    level = np.interp(smooth, _TISSUES, signal).astype(np.float32)
+    level = np.hypot(level + rng.normal(0, 0.02, level.shape), rng.normal(0, 0.02, level.shape)).astype(np.float32)
+    return np.round(255 * np.clip(_coil(level, rng), 0, 1)).astype(np.uint8)
+
+
+def _handled(shown: Levels, rng: np.random.Generator) -> Levels:
+    """Return a picture after what happens to any on its way: another gamma, filters, noise, JPEG."""
+    if rng.random() < 0.3:
+        level = 255 * (shown / np.float32(255)) ** np.float32(np.exp(rng.uniform(-0.4, 0.4)))
+        shown = np.round(np.clip(level * rng.uniform(0.75, 1.2), 0, 255)).astype(np.uint8)
+    if rng.random() < 0.35:
+        width = float(rng.uniform(0.4, 1.4))
+        soft = ndimage.gaussian_filter(shown.astype(np.float32), (width, width, 0)[: shown.ndim])
+        share = float(rng.uniform(-1.2, 1.0))  # below 0 it is sharpened
+        shown = np.round(np.clip(shown + share * (soft - shown), 0, 255)).astype(np.uint8)
+    if rng.random() < 0.2:
+        noise = rng.normal(0, rng.uniform(1, 8), shown.shape[:2])
+        shown = np.round(np.clip(shown + (noise[..., None] if shown.ndim == 3 else noise), 0, 255)).astype(np.uint8)
+    if rng.random() < 0.3:
+        from PIL import Image as Picture
+
+        out = io.BytesIO()
+        Picture.fromarray(shown).save(out, "JPEG", quality=int(rng.integers(40, 96)))
+        shown = np.asarray(Picture.open(out))
+    return shown
 
 
 def _wrong(recipe: NetRecipe, data: Path, share: float) -> Iterator[Look]:
