@@ -154,6 +154,12 @@ class TestFindings:
         assert (metal.severity, metal.evidence, metal.disputed) == (Severity.SEVERE, (), False)
         assert "no measurement backs it" in result.text
 
+    def test_no_measurement_is_forced_on_what_it_is_not_for(self, make_judge: Make, rng: np.random.Generator) -> None:
+        colour = Image(pixels=rng.normal(40, 90, (96, 96, 3)), modality="CT", unit="HU", spacing=(0.7, 0.7))
+        for name in ("ct.sparse_view", "ct.ring", "ct.limited_angle", "ct.motion", "ct.scatter"):
+            result = judge(make_judge(kinds={name: (0.9, 0.8)}), colour, "medq")
+            assert not next(f for f in result.findings if f.degradation == name).evidence
+
     def test_what_is_unlikely_is_absent(self, make_judge: Make, ct: Image) -> None:
         result = judge(make_judge(kinds={"ct.motion": (0.45, 0.44)}), ct, "medq")
         motion = next(f for f in result.findings if f.degradation == "ct.motion")

@@ -24,7 +24,8 @@ _MARGIN_MM = 4.0
 def calibrated(context: Context) -> str | None:
     """Return why a measurement in HU of a CT slice does not apply, or None."""
     image = context.image
-    return None if image.unit == HU and image.modality is Modality.CT else "It is measured in HU, on CT images."
+    fits = image.unit == HU and image.modality is Modality.CT and not image.is_colour
+    return None if fits else "It is measured in HU, on CT images."
 
 
 def spaced(context: Context) -> str | None:
