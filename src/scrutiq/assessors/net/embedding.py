@@ -1,0 +1,98 @@
+"""From an image to a vector: the backbone at native resolution, and once more on the reduced whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scrutiq.assessors.net.planes import STRIDE, planes, thumbnail
+
+__all__ = ["Backbone", "Embedding"]
+
+Floats = npt.NDArray[np.float32]
+
+#: Most pixels of a strip; a larger image is worked on in strips, so that memory does not grow with it.
+_STRIP = 1 << 20
+#: Rows that a strip sees beyond its own on each side, pixels.
+_HALO = 64
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What the backbone says of an image.
+
+    Attributes
+    ----------
+    vector : ndarray of float32, shape (D,)
+        At native resolution and then of the reduced whole: mean and spread of the features over the cells, and their
+        mean weighted by the evidence.
+    evidence : ndarray of float32, shape (ceil(H / 16), ceil(W / 16))
+        How degraded each cell looks, in [0, 1].
+    """
+
+    vector: Floats
+    evidence: Floats
+
+
+class Backbone:
+    """``backbone.onnx``, run by ONNX Runtime with one thread: images are worked on in parallel, not their parts.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Without the arena, memory of one large image is given back.
+        options.enable_cpu_mem_arena = False
+        self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def embed(self, shown: npt.NDArray[np.uint8]) -> Embedding:
+        """Return the embedding of display levels, uint8, shape (H, W) or (H, W, 3), of any size."""
+        features, logits = self._grid(shown)
+        whole, whole_logits = self._run(thumbnail(shown))
+        vector = np.concatenate([_pooled(features, logits), _pooled(whole, whole_logits)])
+        return Embedding(vector.astype(np.float32), _sigmoid(logits))
+
+    def _grid(self, shown: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        """Return features, shape (C, h, w), and evidence logits, shape (h, w), of the whole image, strip by strip."""
+        height, width = shown.shape[:2]
+        step = max(STRIDE, _STRIP // width // STRIDE * STRIDE)
+        if height <= step + _HALO:
+            return self._run(shown)
+        parts = []
+        for top in range(0, height, step):
+            before = min(top, _HALO)
+            features, logits = self._run(shown[top - before : top + step + _HALO])
+            own = slice(before // STRIDE, before // STRIDE + -(-min(step, height - top) // STRIDE))
+            parts.append((features[:, own], logits[own]))
+        return np.concatenate([f for f, _ in parts], 1), np.concatenate([e for _, e in parts], 0)
+
+    def _run(self, shown: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        height, width = shown.shape[:2]
+        edges = [(0, -height % STRIDE), (0, -width % STRIDE)] + [(0, 0)] * (shown.ndim - 2)
+        image = planes(np.pad(shown, edges, mode="edge"))[None]
+        features, logits = self._session.run(None, {"image": image})
+        return features[0], logits[0, 0]
+
+
+def _pooled(features: Floats, logits: Floats) -> Floats:
+    """Return mean, spread and evidence-weighted mean over the cells (`scrutiq.models.backbones.pooled`)."""
+    cells = features.reshape(len(features), -1).astype(np.float64)
+    mean = cells.mean(1)
+    spread = np.sqrt(np.maximum((cells * cells).mean(1) - mean * mean, 1e-6))
+    weight = np.exp(logits.ravel().astype(np.float64) - logits.max())
+    return np.concatenate([mean, spread, cells @ (weight / weight.sum())]).astype(np.float32)
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)

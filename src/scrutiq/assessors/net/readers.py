@@ -1,0 +1,105 @@
+"""`Readers`: the scores of the blind reader study from texture and embedding, by linear maps fitted to its ratings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from scrutiq.assessors.net.texture import against, texture
+
+__all__ = ["DIMENSIONS", "Linear", "Readers", "features"]
+
+Values = npt.NDArray[np.float64]
+Shown = npt.NDArray[np.uint8]
+
+#: Of the rubric ``ct-denoising``.
+DIMENSIONS = ("noise", "contrast", "structure")
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Standardise, cut to `CUT` standard deviations, multiply.
+
+    Attributes
+    ----------
+    centre, scale : ndarray, shape (F,)
+    weight : ndarray, shape (F, 3)
+    offset : ndarray, shape (3,)
+    """
+
+    centre: Values
+    scale: Values
+    weight: Values
+    offset: Values
+
+    CUT = 4.0
+
+    def __call__(self, values: Values) -> Values:
+        """Return the scores, shape (..., 3), of features, shape (..., F)."""
+        cut = np.clip((values - self.centre) / self.scale, -self.CUT, self.CUT)
+        scores: Values = cut @ self.weight + self.offset
+        return scores
+
+
+def features(
+    shown: Shown,
+    vector: npt.NDArray[np.float32],
+    normal: Shown | None,
+    normal_vector: npt.NDArray[np.float32] | None,
+    low: Shown | None,
+) -> Values:
+    """Return what the scores rest on: of the image alone, or where ``normal`` is given, against it.
+
+    Parameters
+    ----------
+    shown, normal, low : ndarray of uint8, shape (H, W)
+        Display levels of the image, of the normal dose and of the low dose.
+    vector, normal_vector : ndarray of float32, shape (D,)
+        Their embeddings.
+
+    Returns
+    -------
+    ndarray of float64, shape (F,)
+    """
+    if normal is None or normal_vector is None:
+        return np.concatenate([texture(shown), vector.astype(np.float64)])
+    return np.concatenate([against(shown, normal, low), (vector - normal_vector).astype(np.float64)])
+
+
+@dataclass(frozen=True)
+class Readers:
+    """The two linear maps: of an image alone, and of one beside its normal dose."""
+
+    alone: Linear
+    with_reference: Linear
+
+    def score(
+        self,
+        shown: Shown,
+        vector: npt.NDArray[np.float32],
+        normal: Shown | None,
+        normal_vector: npt.NDArray[np.float32] | None,
+        low: Shown | None,
+    ) -> dict[str, float]:
+        """Return the score of each dimension, not cut to its range; the parameters are those of `features`."""
+        linear = self.alone if normal is None else self.with_reference
+        scores = linear(features(shown, vector, normal, normal_vector, low))
+        return {name: float(score) for name, score in zip(DIMENSIONS, scores, strict=True)}
+
+    @classmethod
+    def read(cls, path: Path) -> Readers:
+        """Read what `write` wrote."""
+        with np.load(path) as kept:
+            return cls(*(Linear(*(kept[f"{part}_{name}"] for name in _ARRAYS)) for part in _PARTS))
+
+    def write(self, path: Path) -> None:
+        """Write both maps to an ``.npz`` file."""
+        parts = {"alone": self.alone, "with_reference": self.with_reference}
+        np.savez(path, **{f"{part}_{name}": getattr(parts[part], name) for part in _PARTS for name in _ARRAYS})
+
+
+_PARTS = ("alone", "with_reference")
+_ARRAYS = ("centre", "scale", "weight", "offset")

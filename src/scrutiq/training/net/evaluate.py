@@ -1,0 +1,157 @@
+"""What the weights are worth on degradations of bases that they never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scrutiq.core import Severity
+from scrutiq.metrics.agreement import srocc
+
+__all__ = ["factorial_figures", "kind_figures", "map_figures"]
+
+Values = npt.NDArray[np.float64]
+
+#: Draws of the bootstrap, and the fewest groups for which a figure may be claimed.
+DRAWS, CLAIMED = 1000, 10
+#: What a sample without a fault is called among the kinds.
+NONE = "none"
+
+
+def kind_figures(
+    rows: Sequence[dict[str, Any]], names: Sequence[str], probability: Values, severity: Values, seed: int = 0
+) -> dict[str, Any]:
+    """Return macro-F1 of the kind and rank correlation of the severity within a kind, by modality.
+
+    The kind said is the one of the highest probability, or none where no probability reaches a half; it is right where
+    it is the one that was made. F1 is averaged over the kinds that were made and none.
+
+    Parameters
+    ----------
+    rows : sequence
+        Samples of kind ``clean`` or ``degraded``, with one fault at most.
+    names : sequence of str
+        The vocabulary, aligned with the columns.
+    probability, severity : ndarray, shape (N, K)
+        Zero for a kind of another modality.
+
+    Returns
+    -------
+    dict
+        By modality: ``groups``, ``claimed``, and for ``severe`` and ``mild`` ``n``, ``macro_f1`` and its 95 % interval
+        from a bootstrap that draws groups; ``severity_srocc`` with the least, the median and the mean over kinds and
+        the value of each.
+    """
+    found: dict[str, Any] = {}
+    said = [names[i] if p >= 0.5 else NONE for i, p in zip(probability.argmax(1), probability.max(1), strict=True)]
+    column = {name: i for i, name in enumerate(names)}
+    for modality in sorted({row["modality"] for row in rows}):
+        mine = [i for i, row in enumerate(rows) if row["modality"] == modality]
+        groups = sorted({rows[i]["group"] for i in mine})
+        figures: dict[str, Any] = {"groups": len(groups), "claimed": len(groups) >= CLAIMED}
+        for word in (Severity.SEVERE, Severity.MILD):
+            chosen = [i for i in mine if not rows[i]["steps"] or Severity.of(rows[i]["steps"][0][1]) is word]
+            truth = np.array([rows[i]["steps"][0][0] if rows[i]["steps"] else NONE for i in chosen])
+            answer = np.array([said[i] for i in chosen])
+            group = np.array([groups.index(rows[i]["group"]) for i in chosen])
+            figures[word.value] = {
+                "n": len(chosen),
+                "macro_f1": macro_f1(truth, answer),
+                "interval": _interval(truth, answer, group, len(groups), seed),
+                "by_kind": {kind: _f1(truth, answer, kind) for kind in sorted(set(truth))},
+            }
+        within = {}
+        for name in names:
+            those = [i for i in mine if rows[i]["steps"] and rows[i]["steps"][0][0] == name]
+            if len(those) >= 5:
+                value = srocc([severity[i, column[name]] for i in those], [rows[i]["steps"][0][1] for i in those])
+                within[name] = 0.0 if value is None else value
+        values = np.array(list(within.values()))
+        figures["severity_srocc"] = {
+            "least": float(values.min()),
+            "median": float(np.median(values)),
+            "mean": float(values.mean()),
+            "by_kind": within,
+        }
+        found[modality] = figures
+    return found
+
+
+def macro_f1(truth: npt.NDArray[np.str_], said: npt.NDArray[np.str_]) -> float:
+    """Return F1 averaged over the classes that occur in ``truth``."""
+    return float(np.mean([_f1(truth, said, kind) for kind in sorted(set(truth))]))
+
+
+def _f1(truth: npt.NDArray[np.str_], said: npt.NDArray[np.str_], kind: str) -> float:
+    right = int(((truth == kind) & (said == kind)).sum())
+    total = int((truth == kind).sum() + (said == kind).sum())
+    return 2 * right / total if total else 0.0
+
+
+def _interval(
+    truth: npt.NDArray[np.str_], said: npt.NDArray[np.str_], group: npt.NDArray[np.int64], count: int, seed: int
+) -> tuple[float, float]:
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(group == g) for g in range(count)]
+    values = []
+    for _ in range(DRAWS):
+        drawn = np.concatenate([members[g] for g in rng.integers(count, size=count)])
+        values.append(macro_f1(truth[drawn], said[drawn]))
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def factorial_figures(rows: Sequence[dict[str, Any]], score: Values) -> dict[str, Any]:
+    """Return the rank correlation of the score with the proxy of ``ldct-factorial``, within each fixed level.
+
+    Parameters
+    ----------
+    rows : sequence
+        Samples of kind ``factorial``.
+    score : ndarray, shape (N,)
+    """
+    truth = np.array([row["proxy"] for row in rows])
+    found: dict[str, Any] = {"n": len(rows), "groups": len({row["group"] for row in rows}), "all": srocc(score, truth)}
+    for factor in ("noise", "streak"):
+        level = np.array([row[factor] for row in rows])
+        found[f"fixed_{factor}"] = [srocc(score[level == value], truth[level == value]) for value in range(4)]
+    return found
+
+
+def map_figures(rows: Sequence[dict[str, Any]], maps: Sequence[npt.NDArray[np.float32]], stride: int) -> dict[str, Any]:
+    """Return how well the map of evidence tells where a local degradation was put.
+
+    AUROC of the cells inside the recorded region against those outside, and how often the highest cell lies inside,
+    beside the share of the area that the region takes (what chance gives).
+
+    Parameters
+    ----------
+    rows : sequence
+        Samples with a recorded region.
+    maps : sequence of ndarray, shape (h, w)
+    stride : int
+        Pixels to a cell.
+    """
+    areas, hits, aurocs = [], [], []
+    for row, cells in zip(rows, maps, strict=True):
+        top, left, bottom, right = row["regions"][0]
+        inside = np.zeros(cells.shape, bool)
+        inside[int(top) // stride : -(-int(bottom) // stride), int(left) // stride : -(-int(right) // stride)] = True
+        if inside.all() or not inside.any():
+            continue
+        order = np.argsort(np.argsort(cells, axis=None)).reshape(cells.shape)
+        n, m = int(inside.sum()), int((~inside).sum())
+        aurocs.append((order[inside].sum() - n * (n - 1) / 2) / (n * m))
+        hits.append(bool(inside.ravel()[int(cells.argmax())]))
+        areas.append(float(inside.mean()))
+    if not aurocs:
+        return {"n": 0}
+    return {
+        "n": len(aurocs),
+        "auroc": float(np.mean(aurocs)),
+        "highest_inside": float(np.mean(hits)),
+        "area": float(np.mean(areas)),
+    }
