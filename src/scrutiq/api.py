@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scrutiq import rubrics
 from scrutiq.assessors import Batch, Loadable, default_assessor, default_rubric, open_assessor, run
 from scrutiq.assessors import compare as compare_assessments
+from scrutiq.assessors.calibration import Calibration, read_calibration
 from scrutiq.core import (
     Assessment,
     AssessmentSet,
@@ -38,7 +39,7 @@ from scrutiq.metrics.tables import agree_files as agree
 from scrutiq.reports.run import ReportRun
 from scrutiq.reports.tables import write_csv, write_json, write_parquet
 
-__all__ = ["Results", "agree", "assess", "compare", "degradation", "degrade"]
+__all__ = ["Results", "agree", "assess", "calibrate", "compare", "degradation", "degrade"]
 
 Input = str | os.PathLike[str] | npt.NDArray[Any] | Image | Case
 
@@ -129,7 +130,8 @@ class Results(Sequence[Assessment]):
             load=lambda case: self.cases[case].load(),
             evidence=judge.evidence_map,
             command=f"scrutiq assess --assessor {judge.uri}"
-            + "".join(f" --rubric {rubric.name}" for rubric in self.batch.rubrics),
+            + "".join(f" --rubric {rubric.name}" for rubric in self.batch.rubrics)
+            + ("" if self.batch.calibration is None else " --calibration FILE"),
             skipped=self.skipped,
         )
         write_html(report, Path(path), show_paths=show_paths, detail=detail)
@@ -154,6 +156,7 @@ def assess(
     modality: str | None = None,
     window: Window | tuple[float, float] | None = None,
     spacing: float | tuple[float, float] | None = None,
+    calibration: str | os.PathLike[str] | Calibration | None = None,
     jobs: int = 1,
     journal: Path | None = None,
     resume: bool = False,
@@ -177,6 +180,8 @@ def assess(
     window : (centre, width), optional
     spacing : float or (row, column), optional
         mm. These three say what a plain raster does not, and override what a file states.
+    calibration : path or Calibration, optional
+        Of a site (`calibrate`). Its assessor and rubric are used where none is named, and others are refused.
     jobs : int
         Processes. A script asks for more than one under ``if __name__ == "__main__"``.
     journal, resume
@@ -188,13 +193,16 @@ def assess(
     ------
     UsageError
         If the call itself is wrong. Inputs that cannot be used do not raise: they come back ``failed``.
+    InputError
+        If the calibration cannot be read.
     """
     chosen = _rubrics(_several(rubric))
     given = Given.of(modality=modality, window=window, spacing=spacing)
     beside = _roles(roles or {})
-    # A hash, since a path can identify a patient.
-    options = salted_hash(repr((given, sorted((role, path.absolute()) for role, path in beside.items()))))
-    batch = Batch(assessor or default_assessor(), chosen, options, _parameters(given, beside))
+    site = calibration if calibration is None or isinstance(calibration, Calibration) else read_calibration(calibration)
+    if site is not None:
+        assessor, chosen = _of_site(site, assessor, chosen)
+    batch = _batch(assessor or default_assessor(), chosen, given, beside, site)
     cases, skipped = _cases(_several(inputs), given, beside)
     total = len(cases)
     done = run(
@@ -206,6 +214,69 @@ def assess(
         progress=None if progress is None else lambda found: progress(total, found),
     )
     return Results(tuple(done), batch, {case.id: case for case in cases}, skipped)
+
+
+def calibrate(
+    ratings: str | os.PathLike[str],
+    inputs: Input | Iterable[Input] | None = None,
+    rubric: str | os.PathLike[str] | Rubric | None = None,
+    assessor: str | None = None,
+    *,
+    id_column: str | None = None,
+    group_column: str | None = None,
+    keep: bool = False,
+    seed: int = 0,
+    roles: Mapping[Role | str, str | os.PathLike[str]] | None = None,
+    modality: str | None = None,
+    window: Window | tuple[float, float] | None = None,
+    spacing: float | tuple[float, float] | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, tuple[Assessment, ...]], None] | None = None,
+) -> Calibration:
+    """Fit a site's own scale from its ratings of 20 to 50 images, and measure by cross-validation what that gains.
+
+    Parameters
+    ----------
+    ratings : path
+        A table as `agree` reads it (CSV, TSV, JSON, JSONL): one row an image, with an id, and one column of ratings for
+        each dimension of the rubric that was rated. An id is a case's, a path within the input, or a file's name.
+    inputs : as in `assess`, optional
+        The images; those without a rating are not judged. None: ``ratings`` is itself a manifest, with ``target``.
+    rubric, assessor
+        As in `assess`, but one rubric.
+    id_column, group_column : str, optional
+        Of ``ratings``. Images of one group (patient) are kept together in folds and intervals.
+    keep : bool
+        Record the fitted map even where it was not shown to help.
+    seed : int
+        Of folds and resamples.
+    roles, modality, window, spacing, jobs, progress
+        As in `assess`.
+
+    Returns
+    -------
+    Calibration
+        ``write(path)`` makes the file that ``assess(..., calibration=path)`` takes.
+
+    Raises
+    ------
+    UsageError
+        If the call itself is wrong: no column is a dimension, the images follow different rubrics or assessors.
+    InputError
+        If the table cannot be used, or fewer than 10 images are both rated and judged.
+    """
+    from scrutiq.assessors.site_ratings import calibrate_cases, read_ratings  # no other verb needs it
+
+    table = read_ratings(ratings, id_column=id_column, group_column=group_column, is_manifest=inputs is None)
+    chosen = _rubrics(_several(rubric))
+    given = Given.of(modality=modality, window=window, spacing=spacing)
+    beside = _roles(roles or {})
+    batch = _batch(assessor or default_assessor(), chosen, given, beside, None)
+    cases, _ = _cases(_several(ratings if inputs is None else inputs), given, beside)
+    if inputs is None and len(cases) == 1 and isinstance(cases[0], CaseRef) and cases[0].error is not None:
+        raise cases[0].error  # the table is no manifest
+    beside_each = {one.id: tuple(one.images if isinstance(one, CaseRef) else one.load().images) for one in cases}
+    return calibrate_cases(cases, beside_each, table, batch, keep=keep, seed=seed, jobs=jobs, progress=progress)
 
 
 def compare(
@@ -313,6 +384,38 @@ def degrade(
 
 def _rubric(one: str | os.PathLike[str] | Rubric) -> Rubric:
     return one if isinstance(one, Rubric) else rubrics.load(one)
+
+
+def _batch(
+    assessor: str, chosen: tuple[Rubric, ...], given: Given, beside: Mapping[Role, Path], site: Calibration | None
+) -> Batch:
+    # A hash, since a path can identify a patient.
+    options = salted_hash(repr((given, sorted((role, path.absolute()) for role, path in beside.items()))))
+    parameters = _parameters(given, beside)
+    if site is not None:
+        parameters = FrozenDict({**parameters, "calibration": site.hash})
+    return Batch(assessor, chosen, options, parameters, site)
+
+
+def _of_site(site: Calibration, assessor: str | None, chosen: tuple[Rubric, ...]) -> tuple[str, tuple[Rubric, ...]]:
+    """Return the assessor and the rubric of a calibration; refuse those that a call names and that are others."""
+    if not chosen and site.rubric not in rubrics.names():
+        raise UsageError(
+            f"the calibration was fitted on a rubric of your own, {site.rubric}; name its file with --rubric."
+        )
+    chosen = chosen or (rubrics.load(site.rubric),)
+    if len(chosen) > 1:
+        raise UsageError("a calibration is of one rubric; name that one only.")
+    try:
+        uri = open_assessor(assessor or site.assessor).uri
+    except UsageError:
+        if assessor is not None:
+            raise
+        raise UsageError(
+            f"the calibration was fitted to scores of {site.assessor}; name its weights with --assessor."
+        ) from None
+    site.check(uri, chosen[0])
+    return assessor or site.assessor, chosen
 
 
 def _parameters(given: Given, roles: Mapping[Role, Path]) -> FrozenDict[str, str | int | float | bool | None]:

@@ -20,6 +20,7 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from scrutiq.assessors.calibration import Calibration
 from scrutiq.assessors.choose import default_rubric, open_assessor
 from scrutiq.core import Assessment, Assessor, Case, InputError, Modality, Provenance, Rubric, Source, UsageError
 from scrutiq.core.assessment import without_path
@@ -73,12 +74,15 @@ class Batch:
     parameters : mapping
         The options in force, as the provenance of every assessment records them; nothing that could identify a
         patient.
+    calibration : Calibration, optional
+        Of a site, applied to every assessment; its assessor and its rubric are those above (`Calibration.check`).
     """
 
     assessor: str
     rubrics: tuple[Rubric, ...] = ()
     options: str = ""
     parameters: FrozenDict[str, str | int | float | bool | None] = field(default_factory=FrozenDict)
+    calibration: Calibration | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -86,6 +90,8 @@ class Batch:
         from scrutiq import __version__
 
         parts = [__version__, self.assessor, self.options, *(rubric.hash for rubric in self.rubrics)]
+        if self.calibration is not None:
+            parts.append(f"calibration {self.calibration.hash}")
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -344,7 +350,11 @@ def _judge(ref: Loadable, batch: Batch) -> tuple[Assessment, ...]:
     try:
         case = ref.load()
         modality = case.target.modality
-        assessments = _opened(batch.assessor).assess(case, batch.rubrics or (default_rubric(case),))
+        rubrics = batch.rubrics or (default_rubric(case),)
+        assessments = _opened(batch.assessor).assess(case, rubrics)
+        if (site := batch.calibration) is not None:
+            pairs = zip(assessments, rubrics, strict=True)
+            assessments = tuple(site.apply(one, rubric, tuple(case.images)) for one, rubric in pairs)
     except InputError as error:
         return (_failed(ref, batch, error.reason, modality),)
     except MemoryError:

@@ -102,6 +102,9 @@ def assess(
     modality: ModalityOption = None,
     window: WindowOption = None,
     spacing: SpacingOption = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your site's own scale, from `scrutiq calibrate`.")
+    ] = None,
 ) -> None:
     """Judge images: score, level, findings, measurements and a written report."""
     from scrutiq.cli import assess as verb
@@ -120,8 +123,67 @@ def assess(
         modality=modality,
         window=window,
         spacing=spacing,
+        calibration=calibration,
     )
     raise typer.Exit(status)
+
+
+@app.command(no_args_is_help=True)
+def calibrate(
+    scores: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="Your ratings: CSV, JSON or JSONL of id and a column for each dimension."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the calibration goes, JSON.")],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[INPUT...]",
+            help="The rated images, as for assess. [those of the column `target` of --scores]",
+            show_default=False,
+        ),
+    ] = None,
+    rubric: Annotated[str | None, typer.Option("--rubric", "-r", metavar="NAME|FILE", help="[by modality]")] = None,
+    assessor: AssessorOption = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROLE=PATH", help="An image beside the target: reference, mask, contrast or other."),
+    ] = None,
+    id: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of --scores that holds the id. [id, case or file]")
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of --scores whose equal values belong together: patient."),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Record the map even where it was not shown to help.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the folds and the bootstrap.")] = 0,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes.")] = 1,
+    modality: ModalityOption = None,
+    window: WindowOption = None,
+    spacing: SpacingOption = None,
+    format: Annotated[TextFormat, typer.Option(help="What stdout shows.")] = TextFormat.TABLE,
+) -> None:
+    """Fit your site's own scale from 20 to 50 ratings, and say by cross-validation whether it helps."""
+    from scrutiq.cli import calibrate as verb
+
+    verb.run(
+        ratings=scores,
+        out=out,
+        inputs=inputs or [],
+        rubric=rubric,
+        assessor=assessor,
+        roles=role or [],
+        id_column=id,
+        group_column=group,
+        keep=keep,
+        seed=seed,
+        jobs=jobs,
+        modality=modality,
+        window=window,
+        spacing=spacing,
+        format=format,
+    )
 
 
 @app.command(no_args_is_help=True)

@@ -20,7 +20,7 @@ from scrutiq.core import Assessment, MissingExtraError, UsageError
 from scrutiq.imaging import parse_spacing, parse_window
 from scrutiq.reports.tables import COLUMNS, rows, worst_finding
 
-__all__ = ["run"]
+__all__ = ["judging", "role_of", "run"]
 
 JOURNAL = "journal.jsonl"
 
@@ -40,6 +40,7 @@ def run(
     modality: str | None,
     window: str | None,
     spacing: str | None,
+    calibration: Path | None,
 ) -> int:
     """Judge, print, write; return the exit status."""
     if out is None and (resume or format in (AssessFormat.HTML, AssessFormat.PARQUET)):
@@ -49,16 +50,17 @@ def run(
         raise MissingExtraError("Writing Parquet", "parquet")  # now, rather than after hours of judging
     errors = stderr()
     try:
-        with _progress(errors) as bar:
+        with judging(errors) as bar:
             task = bar.add_task("", total=None)
             results = api.assess(
                 inputs,
                 rubrics,
                 assessor,
-                roles=dict(map(_role, roles)),
+                roles=dict(map(role_of, roles)),
                 modality=modality,
                 window=parse_window(window) if window is not None else None,
                 spacing=parse_spacing(spacing) if spacing is not None else None,
+                calibration=calibration,
                 jobs=jobs,
                 journal=out / JOURNAL if out is not None else None,
                 resume=resume,
@@ -83,12 +85,14 @@ def run(
     return 1 if results.count("failed") or not len(results) else 0
 
 
-def _progress(errors: Console) -> Progress:
+def judging(errors: Console) -> Progress:
+    """Return the bar that a terminal shows while images are judged."""
     columns = (TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
 
 
-def _role(text: str) -> tuple[str, str]:
+def role_of(text: str) -> tuple[str, str]:
+    """Return the role and the path of ``ROLE=PATH``."""
     role, equals, path = text.partition("=")
     if not equals or not path:
         raise UsageError(f"--role is written ROLE=PATH, for example mask=vessels.png, not {text!r}.")
