@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,6 @@ import numpy.typing as npt
 from scrutiq import rubrics
 from scrutiq.assessors import Batch, Loadable, default_assessor, default_rubric, open_assessor, run
 from scrutiq.assessors import compare as compare_assessments
-from scrutiq.assessors.calibration import Calibration, read_calibration
 from scrutiq.core import (
     Assessment,
     AssessmentSet,
@@ -38,6 +37,9 @@ from scrutiq.imaging.privacy import salted_hash
 from scrutiq.metrics.tables import agree_files as agree
 from scrutiq.reports.run import ReportRun
 from scrutiq.reports.tables import write_csv, write_json, write_parquet
+
+if TYPE_CHECKING:
+    from scrutiq.assessors.calibration import Calibration
 
 __all__ = ["Results", "agree", "assess", "calibrate", "compare", "degradation", "degrade"]
 
@@ -199,8 +201,9 @@ def assess(
     chosen = _rubrics(_several(rubric))
     given = Given.of(modality=modality, window=window, spacing=spacing)
     beside = _roles(roles or {})
-    site = calibration if calibration is None or isinstance(calibration, Calibration) else read_calibration(calibration)
-    if site is not None:
+    site = None
+    if calibration is not None:
+        site = _site(calibration)
         assessor, chosen = _of_site(site, assessor, chosen)
     batch = _batch(assessor or default_assessor(), chosen, given, beside, site)
     cases, skipped = _cases(_several(inputs), given, beside)
@@ -395,6 +398,12 @@ def _batch(
     if site is not None:
         parameters = FrozenDict({**parameters, "calibration": site.hash})
     return Batch(assessor, chosen, options, parameters, site)
+
+
+def _site(calibration: str | os.PathLike[str] | Calibration) -> Calibration:
+    from scrutiq.assessors.calibration import read_calibration  # most runs have none
+
+    return read_calibration(calibration) if isinstance(calibration, str | os.PathLike) else calibration
 
 
 def _of_site(site: Calibration, assessor: str | None, chosen: tuple[Rubric, ...]) -> tuple[str, tuple[Rubric, ...]]:

@@ -18,14 +18,16 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
-from scrutiq.assessors.calibration import Calibration
 from scrutiq.assessors.choose import default_rubric, open_assessor
 from scrutiq.core import Assessment, Assessor, Case, InputError, Modality, Provenance, Rubric, Source, UsageError
 from scrutiq.core.assessment import without_path
 from scrutiq.core.locking import alone
 from scrutiq.core.noun import FrozenDict
+
+if TYPE_CHECKING:
+    from scrutiq.assessors.calibration import Calibration
 
 __all__ = ["Batch", "Loadable", "run"]
 

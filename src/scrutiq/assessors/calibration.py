@@ -189,7 +189,7 @@ class Calibration(Noun):
         """
         if assessor != self.assessor:
             raise UsageError(
-                f"the calibration was fitted to scores of {self.assessor}, not of {assessor}; calibrate {assessor} too."
+                f"the calibration was fitted to scores of {self.assessor}, not of {assessor}; name that, or fit again."
             )
         if rubric.name != self.rubric:
             raise UsageError(f"the calibration was fitted on the rubric {self.rubric}, not on {rubric.name}.")

@@ -79,11 +79,11 @@ def _show(found: Calibration) -> None:
             text.print(shown)
             ends = "" if scale.gain_ci is None else f" (95 % interval {scale.gain_ci[0]:.3f} to {scale.gain_ci[1]:.3f})"
             text.print(f"MAE falls by {scale.gain:.3f}{ends}. {scale.verdict}")
-            points = ", ".join(f"{x:.2f} -> {y:.2f}" for x, y in scale.knots)
+            low, high = scale.knots[0][0], scale.knots[-1][0]  # the ends of the scale, where the map is cut
+            points = ", ".join(f"{x:.2f} -> {min(max(y, low), high):.2f}" for x, y in scale.knots)
             width = "none" if scale.half_width is None else f"+- {scale.half_width:.2f}"
-            text.print(
-                f"fitted: {scale.fitted}; applied: {scale.applied} ({points}); {100 * found.coverage:.0f} % {width}"
-            )
+            text.print(f"fitted: {scale.fitted}; applied: {scale.applied} ({points})")
+            text.print(f"{100 * found.coverage:.0f} % interval: {width}")
 
 
 def _cells(figures: Figures, name: str) -> tuple[str, str]:
