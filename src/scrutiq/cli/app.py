@@ -138,7 +138,7 @@ def calibrate(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[INPUT...]",
+            metavar="INPUT",
             help="The rated images, as for assess. [those of the column `target` of --scores]",
             show_default=False,
         ),
