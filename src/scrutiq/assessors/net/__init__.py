@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scrutiq.assessors.net.assessor import NetAssessor
-from scrutiq.assessors.net.card import Card, read_card
+from scrutiq.assessors.net.card import CARD, Card, read_card
 from scrutiq.core import AssessorUri, FrozenDict, InputError, UsageError
 
 if TYPE_CHECKING:
     from scrutiq.assessors.net.network import Network
 
-__all__ = ["NetAssessor", "open_net", "shipped"]
+__all__ = ["NetAssessor", "at_hand", "installed", "open_net", "shipped"]
 
 #: How a notice is accepted, in the URI.
 _ACCEPT = FrozenDict({"notice": "accepted"})
@@ -22,8 +22,18 @@ _ACCEPT = FrozenDict({"notice": "accepted"})
 
 def shipped() -> dict[str, Path]:
     """Return the folders of the weights that come with Scrutiq, by the name after ``net:``."""
-    weights = Path(str(resources.files("scrutiq.assessors.net"))) / "weights"
-    return {folder.name: folder for folder in sorted(weights.iterdir())} if weights.is_dir() else {}
+    return {"base": Path(str(resources.files("scrutiq.assessors.net"))) / "weights" / "base"}
+
+
+def installed() -> bool:
+    """Return whether the weights of ``net:base`` are here; whether they are whole shows when they are opened."""
+    return (shipped()["base"] / CARD).is_file()
+
+
+def at_hand() -> dict[str, Path]:
+    """Return the folders of weights by their URI: those that come with Scrutiq, and those of ``weights/`` here."""
+    here = sorted(card.parent for card in Path("weights").glob("*/model.json"))
+    return {f"net:{name}": folder for name, folder in (*shipped().items(), *((str(f), f) for f in here))}
 
 
 def open_net(uri: AssessorUri) -> NetAssessor:
@@ -43,8 +53,8 @@ def open_net(uri: AssessorUri) -> NetAssessor:
     if uri.options.items() - _ACCEPT.items():
         name, value = next(iter(uri.options.items() - _ACCEPT.items()))
         raise UsageError(f"'net:' takes no option {name}={value}; its only one is notice=accepted.")
-    at_hand = shipped()
-    folder = at_hand.get(uri.model) or Path(uri.model)
+    own = shipped()
+    folder = own.get(uri.model) or Path(uri.model)
     try:
         card = read_card(folder)
     except InputError as error:  # of the call, not of an image
@@ -56,7 +66,7 @@ def open_net(uri: AssessorUri) -> NetAssessor:
             f"--assessor 'net:{uri.model}?notice=accepted'."
         )
     # A path is not recorded: it says nothing to others, and may say too much.
-    name = f"net:{uri.model if uri.model in at_hand else card.name}"
+    name = f"net:{uri.model if uri.model in own else card.name}"
     return NetAssessor(name, card, partial(_network, folder, card), accepted and card.notice is not None)
 
 

@@ -28,8 +28,8 @@ class Embedding:
     Attributes
     ----------
     vector : ndarray of float32, shape (D,)
-        At native resolution and then of the reduced whole: mean and spread of the features over the cells, and their
-        mean weighted by the evidence.
+        At native resolution and then of the reduced whole: mean and log of the spread of the features over the cells,
+        and their mean weighted by the evidence.
     evidence : ndarray of float32, shape (ceil(H / 16), ceil(W / 16))
         How degraded each cell looks, in [0, 1].
     """
@@ -86,10 +86,10 @@ class Backbone:
 
 
 def _pooled(features: Floats, logits: Floats) -> Floats:
-    """Return mean, spread and evidence-weighted mean over the cells (`scrutiq.models.backbones.pooled`)."""
+    """Return mean, log of the spread and evidence-weighted mean over the cells (`scrutiq.models.backbones.pooled`)."""
     cells = features.reshape(len(features), -1).astype(np.float64)
     mean = cells.mean(1)
-    spread = np.sqrt(np.maximum((cells * cells).mean(1) - mean * mean, 1e-6))
+    spread = np.log(np.maximum((cells * cells).mean(1) - mean * mean, 1e-5)) / 2
     weight = np.exp(logits.ravel().astype(np.float64) - logits.max())
     return np.concatenate([mean, spread, cells @ (weight / weight.sum())]).astype(np.float32)
 

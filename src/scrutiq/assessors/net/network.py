@@ -13,10 +13,10 @@ import numpy.typing as npt
 from scrutiq import rubrics as scales
 from scrutiq.assessors.net.card import Card, read_card
 from scrutiq.assessors.net.domain import DomainModel
-from scrutiq.assessors.net.embedding import Backbone, Embedding
-from scrutiq.assessors.net.planes import STRIDE, levels, planes
+from scrutiq.assessors.net.embedding import Backbone
+from scrutiq.assessors.net.look import Look, look
+from scrutiq.assessors.net.planes import STRIDE, levels
 from scrutiq.assessors.net.readers import Readers
-from scrutiq.assessors.net.statistics import statistics
 from scrutiq.core import Case, DeclinedError, Image, Modality, Role
 
 __all__ = ["KindPrediction", "Network", "Prediction", "ScorePrediction", "load"]
@@ -127,9 +127,9 @@ class Network:
         if min(image.shape) < SMALLEST:
             raise DeclinedError(f"The weights need at least {SMALLEST} pixels on each side.")
         shown = levels(image)
-        own = self.backbone.embed(shown)
-        normal = self._beside(case, Role.REFERENCE)
-        reference = None if normal is None else self.backbone.embed(normal)
+        own = look(self.backbone, shown)
+        beside = self._beside(case, Role.REFERENCE)
+        reference = None if beside is None else look(self.backbone, beside)
         logits, severities, proxy = self._run(image.modality, own, reference)
         slope, offset = self.card.kind_scale[image.modality]
         wanted = self.card.rubrics.keys() if rubrics is None else set(rubrics) & self.card.rubrics.keys()
@@ -137,9 +137,8 @@ class Network:
         if image.modality is Modality.CT and "ldct" in wanted:
             scores["ldct"] = self._scored("ldct", {"overall": proxy}, reference is not None)
         if image.modality is Modality.CT and "ct-denoising" in wanted and self._readers is not None and shown.ndim == 2:
-            beside = None if reference is None else reference.vector
-            said = self._readers.score(shown, own.vector, normal, beside, self._beside(case, Role.OTHER))
-            scores["ct-denoising"] = self._scored("ct-denoising", said, normal is not None)
+            said = self._readers.score(own, reference, self._beside(case, Role.OTHER))
+            scores["ct-denoising"] = self._scored("ct-denoising", said, reference is not None)
         mine = _kinds_of(image.modality)
         kinds = {}
         for index, name in enumerate(self.card.degradations):
@@ -147,9 +146,8 @@ class Network:
                 probability = float(1 / (1 + np.exp(-np.clip(slope * logits[index] + offset, -30, 30))))
                 kinds[name] = KindPrediction(probability, float(np.clip(probability * severities[index], 0, 1)))
         height, width = image.shape
-        evidence = np.kron(own.evidence, np.ones((STRIDE, STRIDE), np.float32))[:height, :width]
-        looks = np.concatenate([statistics(planes(shown)), own.vector])
-        unusual = float(self._domain.unusual(looks, image.modality.value))
+        evidence = np.kron(own.embedding.evidence, np.ones((STRIDE, STRIDE), np.float32))[:height, :width]
+        unusual = float(self._domain.unusual(own.domain, image.modality.value))
         return Prediction(kinds, scores, evidence, unusual)
 
     def _beside(self, case: Case, role: Role) -> npt.NDArray[np.uint8] | None:
@@ -160,14 +158,15 @@ class Network:
         return levels(image)
 
     def _run(
-        self, modality: Modality, own: Embedding, reference: Embedding | None
+        self, modality: Modality, own: Look, reference: Look | None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], float]:
-        difference = np.zeros_like(own.vector) if reference is None else own.vector - reference.vector
+        vector = own.vector
+        difference = np.zeros_like(vector) if reference is None else vector - reference.vector
         hot = np.array([[one is modality for one in self.card.modalities]], np.float32)
         logits, severities, proxy = self._heads.run(
             ["kind", "severity", "proxy"],
             {
-                "vector": own.vector[None],
+                "vector": vector[None],
                 "difference": difference[None],
                 "given": np.full((1, 1), reference is not None, np.float32),
                 "modality": hot,

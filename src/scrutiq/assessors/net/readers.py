@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from scrutiq.assessors.net.texture import against, texture
+from scrutiq.assessors.net.look import Look
+from scrutiq.assessors.net.texture import against
 
 __all__ = ["DIMENSIONS", "Linear", "Readers", "features"]
 
@@ -44,29 +45,24 @@ class Linear:
         return scores
 
 
-def features(
-    shown: Shown,
-    vector: npt.NDArray[np.float32],
-    normal: Shown | None,
-    normal_vector: npt.NDArray[np.float32] | None,
-    low: Shown | None,
-) -> Values:
+def features(target: Look, normal: Look | None, low: Shown | None) -> Values:
     """Return what the scores rest on: of the image alone, or where ``normal`` is given, against it.
 
     Parameters
     ----------
-    shown, normal, low : ndarray of uint8, shape (H, W)
-        Display levels of the image, of the normal dose and of the low dose.
-    vector, normal_vector : ndarray of float32, shape (D,)
-        Their embeddings.
+    target, normal : Look
+        Of the image and of the normal dose.
+    low : ndarray of uint8, shape (H, W), optional
+        Display levels of the low dose.
 
     Returns
     -------
     ndarray of float64, shape (F,)
     """
-    if normal is None or normal_vector is None:
-        return np.concatenate([texture(shown), vector.astype(np.float64)])
-    return np.concatenate([against(shown, normal, low), (vector - normal_vector).astype(np.float64)])
+    vector = target.embedding.vector.astype(np.float64)
+    if normal is None:
+        return np.concatenate([target.texture.astype(np.float64), vector])
+    return np.concatenate([against(target.shown, normal.shown, low), vector - normal.embedding.vector])
 
 
 @dataclass(frozen=True)
@@ -76,17 +72,10 @@ class Readers:
     alone: Linear
     with_reference: Linear
 
-    def score(
-        self,
-        shown: Shown,
-        vector: npt.NDArray[np.float32],
-        normal: Shown | None,
-        normal_vector: npt.NDArray[np.float32] | None,
-        low: Shown | None,
-    ) -> dict[str, float]:
+    def score(self, target: Look, normal: Look | None, low: Shown | None) -> dict[str, float]:
         """Return the score of each dimension, not cut to its range; the parameters are those of `features`."""
         linear = self.alone if normal is None else self.with_reference
-        scores = linear(features(shown, vector, normal, normal_vector, low))
+        scores = linear(features(target, normal, low))
         return {name: float(score) for name, score in zip(DIMENSIONS, scores, strict=True)}
 
     @classmethod

@@ -39,7 +39,8 @@ class _Pyramid:
         return mask if mask.mean() > 0.01 else np.ones_like(mask)
 
     def gradient(self, scale: int) -> Floats:
-        return np.hypot(ndimage.sobel(self.smooth[scale], 0), ndimage.sobel(self.smooth[scale], 1))
+        steep: Floats = np.hypot(ndimage.sobel(self.smooth[scale], 0), ndimage.sobel(self.smooth[scale], 1))
+        return steep
 
 
 def texture(shown: npt.NDArray[np.uint8]) -> Values:
@@ -58,7 +59,7 @@ def against(shown: npt.NDArray[np.uint8], normal: npt.NDArray[np.uint8], low: np
 
     Returns
     -------
-    ndarray of float64, shape (188,)
+    ndarray of float64, shape (191,)
     """
     target, dose = _Pyramid(shown), _Pyramid(normal)
     less = dose if low is None else _Pyramid(low)

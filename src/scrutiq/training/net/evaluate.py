@@ -99,7 +99,8 @@ def _interval(
     values = []
     for _ in range(DRAWS):
         drawn = np.concatenate([members[g] for g in rng.integers(count, size=count)])
-        values.append(macro_f1(truth[drawn], said[drawn]))
+        if len(drawn):  # the groups that were drawn may hold none of this severity
+            values.append(macro_f1(truth[drawn], said[drawn]))
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 

@@ -30,9 +30,8 @@ def export_backbone(backbone: nn.Module, path: Path) -> None:
 
 def export_heads(heads: Heads, path: Path) -> None:
     """Write the heads as ONNX, for one embedding."""
-    size = heads.centre.shape[1]
-    modalities = heads.trunk[1].in_features - 2 * size - 1
-    example = (torch.zeros(1, size), torch.zeros(1, size), torch.zeros(1, 1), torch.zeros(1, modalities))
+    vector = torch.zeros(1, heads.size)
+    example = (vector, vector.clone(), torch.zeros(1, 1), torch.zeros(1, heads.modalities))
     _export(
         heads.eval(), example, path, ["vector", "difference", "given", "modality"], ["kind", "severity", "proxy"], {}
     )

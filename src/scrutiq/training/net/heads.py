@@ -1,4 +1,4 @@
-"""The heads that are shipped: fitted on embeddings of whole images, with and without a reference."""
+"""The heads that are shipped: fitted on looks at whole images, with and without a reference."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ import torch
 from torch import Tensor, nn
 
 from scrutiq.assessors.net.embedding import Backbone
+from scrutiq.assessors.net.look import look
 from scrutiq.training.net.loop import Labeller, losses
 from scrutiq.training.net.recipe import NetRecipe
 from scrutiq.training.net.samples import CHANGES, Samples
 
-__all__ = ["Heads", "embed_samples", "fit_heads", "references"]
+__all__ = ["Heads", "fit_heads", "look_samples", "references"]
 
 Floats = npt.NDArray[np.float32]
 
 
 class Heads(nn.Module):
-    """From an embedding, and its difference from the reference's, to kind, severity, proxy and changes.
+    """From a look, and its difference from the reference's, to kind, severity, proxy and changes.
 
     Parameters
     ----------
     size : int
-        Of the embedding.
+        Of the vector of a look.
     modalities, kinds : int
     hidden : int
     """
 
     def __init__(self, size: int, modalities: int, kinds: int, hidden: int = 320) -> None:
         super().__init__()
-        self.register_buffer("centre", torch.zeros(2, size))
-        self.register_buffer("scale", torch.ones(2, size))
+        self.size, self.modalities = size, modalities
+        self.centre = nn.Buffer(torch.zeros(2, size))
+        self.scale = nn.Buffer(torch.ones(2, size))
         self.trunk = nn.Sequential(
             nn.Dropout(0.1), nn.Linear(2 * size + 1 + modalities, hidden), nn.GELU(), nn.Dropout(0.3)
         )
@@ -66,18 +68,18 @@ def _start(backbone: Path, folder: Path) -> None:
     _BACKBONE, _SAMPLES = Backbone(backbone), Samples(folder)
 
 
-def _embed(row: dict[str, Any]) -> Floats:
+def _look(row: dict[str, Any]) -> Floats:
     assert _BACKBONE is not None
     assert _SAMPLES is not None
-    return _BACKBONE.embed(_SAMPLES.level(row)).vector
+    return look(_BACKBONE, _SAMPLES.level(row)).vector
 
 
-def embed_samples(backbone: Path, samples: Samples, folder: Path, jobs: int) -> Floats:
-    """Return the embedding of every sample, shape (N, D)."""
+def look_samples(backbone: Path, samples: Samples, folder: Path, jobs: int) -> Floats:
+    """Return the vector of every sample (`Look.vector`), shape (N, D)."""
     with ProcessPoolExecutor(
         jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(backbone, folder)
     ) as pool:
-        return np.stack(list(pool.map(_embed, samples.rows, chunksize=16)))
+        return np.stack(list(pool.map(_look, samples.rows, chunksize=16)))
 
 
 def references(rows: Sequence[dict[str, Any]]) -> npt.NDArray[np.int64]:
@@ -124,7 +126,7 @@ def fit_heads(
             part = type(labels)(*(getattr(labels, f)[chosen] for f in ("present", "severity", "change", "proxy")))
             loss = sum(losses(kind, severity, change, proxy[:, 0], part).values(), torch.zeros(()))
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             cycle.step()
     return heads.eval()

@@ -1,4 +1,4 @@
-"""Training of a backbone: kind, severity, evidence and changes from a crop at native resolution and the reduced whole."""
+"""Training of a backbone: kind, severity, evidence, changes, from crops at native resolution and the reduced whole."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from scrutiq.assessors.net.planes import STRIDE, planes, thumbnail
-from scrutiq.core import Modality
 from scrutiq.models.backbones import Convolutional, Transformer, pooled
 from scrutiq.training.net.recipe import NetRecipe
 from scrutiq.training.net.samples import CHANGES, Samples, degradations_of
@@ -33,8 +31,9 @@ def vocabulary(recipe: NetRecipe) -> tuple[str, ...]:
 
 def build_backbone(recipe: NetRecipe) -> Convolutional | Transformer:
     """Return the backbone of a recipe with random weights."""
-    kinds = {"convolutional": Convolutional, "transformer": Transformer}
-    return kinds[recipe.backbone.architecture](recipe.backbone.widths, recipe.backbone.blocks)
+    if recipe.backbone.architecture == "transformer":
+        return Transformer(recipe.backbone.widths, recipe.backbone.blocks)
+    return Convolutional(recipe.backbone.widths, recipe.backbone.blocks)
 
 
 class Learner(nn.Module):
@@ -54,12 +53,16 @@ class Learner(nn.Module):
         self.norm = nn.BatchNorm1d(width)
         self.kind, self.severity = nn.Linear(width, kinds), nn.Linear(width, kinds)
         self.change, self.proxy = nn.Linear(width, len(CHANGES)), nn.Linear(width, 1)
+        with torch.no_grad():  # where most samples lie, so that no steps are spent on getting there
+            for layer, bias in ((self.kind, -3.0), (self.severity, -2.0), (self.change, 0.0), (self.proxy, 0.4)):
+                layer.weight.mul_(0.1)
+                layer.bias.fill_(bias)
 
     def forward(self, crop: Tensor, whole: Tensor) -> tuple[Tensor, ...]:
         """Return logits of kind and severity, changes, proxy, and the logits of the map of the crop."""
         features, evidence = self.backbone(crop)
         vector = torch.cat([pooled(features, evidence), pooled(*self.backbone(whole))], 1)
-        vector = functional.dropout(self.norm(vector.float()), 0.2, self.training)
+        vector = functional.dropout(self.norm(vector.float()), 0.1, self.training)
         return self.kind(vector), self.severity(vector), self.change(vector), self.proxy(vector), evidence
 
 
@@ -103,7 +106,7 @@ class Labeller:
         changes = np.array([row["change"] for row in rows])
         self.centre, self.spread = changes.mean(0), changes.std(0) + 1e-3
 
-    def __call__(self, row: dict[str, Any]) -> tuple[npt.NDArray[np.float32], ...]:
+    def __call__(self, row: dict[str, Any]) -> tuple[Any, ...]:
         """Return present, severity, change and proxy of one sample (`Labels`)."""
         present = np.full(len(self.names), np.nan, np.float32)
         severity = present.copy()
@@ -197,7 +200,7 @@ def losses(kind: Tensor, severity: Tensor, change: Tensor, proxy: Tensor, batch:
     return {
         "kind": entropy,
         "severity": error.sum() / count,
-        "change": 0.3 * functional.smooth_l1_loss(change, batch.change),
+        "change": 1.5 * functional.smooth_l1_loss(change, batch.change),
         "proxy": 4 * proxies,
     }
 
@@ -215,8 +218,15 @@ def fit_backbone(
     torch.manual_seed(recipe.seed)
     feed = _Feed(recipe, samples, [row for row in samples.rows if row["part"] == "train"])
     learner = Learner(build_backbone(recipe), len(feed.label.names)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(learner.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, schedule.learning_rate, schedule.steps, pct_start=0.1)
+    # A step of Adam moves a logit by the sum over a head's thousand inputs: heads get a tenth of the rate.
+    body = list(learner.backbone.parameters())
+    heads = [p for name, p in learner.named_parameters() if not name.startswith("backbone.")]
+    rates = [schedule.learning_rate, schedule.learning_rate / 10]
+    optimiser = torch.optim.AdamW(
+        [{"params": part, "lr": rate} for part, rate in zip((body, heads), rates, strict=True)],
+        weight_decay=schedule.weight_decay,
+    )
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, schedule.steps, pct_start=0.1)
     file = out / "backbone.checkpoint"
     start = 0
     if file.exists():
@@ -227,7 +237,8 @@ def fit_backbone(
         start = kept["step"]
         log(f"going on from step {start}")
     learner.train()
-    began, running = time.monotonic(), {}
+    began = time.monotonic()
+    running: dict[str, float] = {}
     for step, batch in _ahead(feed, start, schedule.steps):
         with torch.autocast("cpu", torch.bfloat16, enabled=schedule.bfloat16):
             predicted = learner(batch.crop.to(memory_format=torch.channels_last), batch.whole)
@@ -235,7 +246,7 @@ def fit_backbone(
         terms = losses(kind, severity, change, proxy[:, 0], batch.labels)
         terms["map"] = _map_loss(evidence[:, 0], batch.evidence)
         optimiser.zero_grad()
-        sum(terms.values(), torch.zeros(())).backward()
+        sum(terms.values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learner.parameters(), 5.0)
         optimiser.step()
         cycle.step()
@@ -248,7 +259,9 @@ def fit_backbone(
             state = {"learner": learner.state_dict(), "optimiser": optimiser.state_dict(), "cycle": cycle.state_dict()}
             torch.save({**state, "step": step + 1}, file.with_suffix(".partial"))
             file.with_suffix(".partial").replace(file)
-    return learner.backbone.eval()
+    learner.eval()
+    backbone: Convolutional | Transformer = learner.backbone
+    return backbone
 
 
 def _ahead(feed: _Feed, start: int, stop: int) -> Iterator[tuple[int, Batch]]:

@@ -1,7 +1,7 @@
 """The blind reader study as training material: features of its images, linear maps from them, and honest predictions.
 
-The shipped maps are fitted to all sets. What they are worth is told by out-of-fold predictions: of sets, and of pairs of
-denoisers, that the map did not see. The backbone saw none of the images and no rating in either case.
+The shipped maps are fitted to all sets. What they are worth is told by out-of-fold predictions: of sets, and of pairs
+of denoisers, that the map did not see. The backbone saw none of the images and no rating in either case.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from scrutiq.assessors.net.embedding import Backbone
+from scrutiq.assessors.net.look import Look, look
 from scrutiq.assessors.net.planes import levels
 from scrutiq.assessors.net.readers import DIMENSIONS, Linear, features
 from scrutiq.core import Modality
@@ -63,23 +64,20 @@ def study(folder: Path, backbone: Backbone, *, normalised: bool = False) -> Stud
         the grey level that gives some denoisers away.
     """
     dataset = ct_denoising_readers.load(folder)
-    shown: dict[str, Shown] = {}
-    vectors: dict[str, npt.NDArray[np.float32]] = {}
+    seen: dict[str, Look] = {}
 
-    def seen(file: str) -> tuple[Shown, npt.NDArray[np.float32]]:
-        if file not in shown:
-            image = levels(read(folder / file, modality=Modality.CT, frame=0))
-            shown[file] = normalise(image) if normalised else image
-            vectors[file] = backbone.embed(shown[file]).vector
-        return shown[file], vectors[file]
+    def at(file: str) -> Look:
+        if file not in seen:
+            shown = levels(read(folder / file, modality=Modality.CT, frame=0))
+            seen[file] = look(backbone, normalise(shown) if normalised else shown)
+        return seen[file]
 
     rated = [record for record in dataset.records if not record.extra["design_constant"]]
     alone, compared = [], []
     for record in rated:
-        target, normal = seen(record.files["target"]), seen(record.files["reference"])
-        low, _ = seen(record.files["other"])
-        alone.append(features(*target, None, None, None))
-        compared.append(features(*target, *normal, low))
+        target, normal, low = (at(record.files[role]) for role in ("target", "reference", "other"))
+        alone.append(features(target, None, None))
+        compared.append(features(target, normal, low.shown))
     return Study(
         ids=tuple(record.id for record in rated),
         region=tuple(str(record.extra["region"]) for record in rated),

@@ -14,7 +14,7 @@ from scrutiq.datasets.bases import base
 
 __all__ = ["Backbone", "ModalityData", "NetRecipe", "Schedule", "is_net_recipe", "load_net_recipe"]
 
-Counts = dict[Literal["train", "validation", "test"], int]
+Counts = dict[str, int]
 
 
 class ModalityData(Noun):
@@ -150,8 +150,8 @@ class NetRecipe(Noun):
             for name in data.train:
                 if self.shipped and not base(name).shipped_weights:
                     raise InputError(
-                        f"the base {name} ({base(name).licence}) may not be used for weights that are shipped; train on "
-                        "other bases, or set shipped: false and a notice."
+                        f"the base {name} ({base(name).licence}) may not be used for weights that are shipped; train "
+                        "on other bases, or set shipped: false and a notice."
                     )
 
 

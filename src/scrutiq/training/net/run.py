@@ -25,14 +25,14 @@ from scrutiq.datasets.bases import base
 from scrutiq.training.net import domain, reader_study
 from scrutiq.training.net.evaluate import factorial_figures, kind_figures, map_figures
 from scrutiq.training.net.export import export_backbone, export_heads
-from scrutiq.training.net.heads import Heads, embed_samples, fit_heads, references
+from scrutiq.training.net.heads import Heads, fit_heads, look_samples, references
 from scrutiq.training.net.looks import looks
 from scrutiq.training.net.looks import rows as look_rows
 from scrutiq.training.net.loop import fit_backbone, vocabulary
 from scrutiq.training.net.recipe import NetRecipe
 from scrutiq.training.net.samples import Samples, make_samples, plan, scenes
 
-__all__ = ["Said", "say", "train_net"]
+__all__ = ["Said", "calibrated", "probabilities", "say", "train_net"]
 
 Values = npt.NDArray[np.float64]
 Rows = Sequence[dict[str, Any]]
@@ -42,12 +42,12 @@ STUDY = "ct_denoising_readers"
 #: Of the linear maps to the readers' scores, without and with a reference.
 PENALTIES = {"alone": 100.0, "with_reference": 10.0}
 PROXY_NOTE = (
-    "The score was learnt from a formula of dose and number of views (ldct-factorial), not from radiologists; it orders "
-    "noise and streaks, and knows nothing else that a reader would mark down."
+    "The score was learnt from a formula of dose and number of views (ldct-factorial), not from radiologists; it "
+    "orders noise and streaks, and knows nothing else that a reader would mark down."
 )
 READER_NOTE = (
-    "The scale was learnt from 240 images of 12 denoisers and 3 radiologists; on a method unlike these the order of two "
-    "images is less certain than the interval says."
+    "The scale was learnt from 240 images of 12 denoisers and 3 radiologists; on a method unlike these the order of "
+    "two images is less certain than the interval says."
 )
 
 
@@ -127,11 +127,11 @@ def train_net(
     export_backbone(backbone, weights / "backbone.onnx")
     taught = time.monotonic()
 
-    vectors = embed_samples(weights / "backbone.onnx", samples, out / "samples", jobs)
+    vectors = look_samples(weights / "backbone.onnx", samples, out / "samples", jobs)
     heads = fit_heads(recipe, samples.rows, vectors, epochs=1 if short else 60, seed=recipe.seed)
     export_heads(heads, weights / "heads.onnx")
     alone, compared = (say(heads, recipe, samples.rows, vectors, by) for by in (False, True))
-    scale = _calibrated(recipe, samples.rows, alone)
+    scale = calibrated(recipe, samples.rows, alone)
     runner = Backbone(weights / "backbone.onnx")
     scored: dict[str, RubricCard] = {}
     if Modality.CT in recipe.modalities:
@@ -189,8 +189,10 @@ def _split(found: Sequence[Any]) -> dict[str, dict[str, list[str]]]:
     return {modality: {part: sorted(groups) for part, groups in parts.items()} for modality, parts in table.items()}
 
 
-def _calibrated(recipe: NetRecipe, rows: Rows, said: Said) -> dict[Modality, tuple[float, float]]:
-    """Return slope and offset by modality, fitted to the validation part; where there is none, those of all others.
+def calibrated(recipe: NetRecipe, rows: Rows, said: Said) -> dict[Modality, tuple[float, float]]:
+    """Return slope and offset of Platt scaling by modality, fitted to the validation part.
+
+    A modality without a validation part gets those of all others together.
 
     J. Platt, "Probabilistic outputs for support vector machines", 1999.
     """
@@ -280,22 +282,30 @@ def _domain(
     return fitted
 
 
+def probabilities(
+    recipe: NetRecipe, rows: Rows, chosen: Sequence[int], said: Said, scale: dict[Modality, tuple[float, float]]
+) -> Values:
+    """Return calibrated probabilities of some samples, shape (n, K), zero for a kind of another modality."""
+    names = vocabulary(recipe)
+    found = np.zeros((len(chosen), len(names)))
+    for place, i in enumerate(chosen):
+        slope, offset = scale[Modality(rows[i]["modality"])]
+        folder = rows[i]["modality"].lower()
+        mine = [k for k, name in enumerate(names) if name.partition(".")[0] in (folder, "any")]
+        found[place, mine] = 1 / (1 + np.exp(-np.clip(slope * said.logits[i, mine] + offset, -30, 30)))
+    return found
+
+
 def _figures(
     recipe: NetRecipe, samples: Samples, said: Said, scale: dict[Modality, tuple[float, float]]
 ) -> dict[str, Any]:
-    names = vocabulary(recipe)
-    test = [i for i, row in enumerate(samples.rows) if _judged(row, "test")]
-    probability = np.zeros((len(test), len(names)))
-    for place, i in enumerate(test):
-        slope, offset = scale[Modality(samples.rows[i]["modality"])]
-        folder = samples.rows[i]["modality"].lower()
-        mine = [k for k, name in enumerate(names) if name.partition(".")[0] in (folder, "any")]
-        probability[place, mine] = 1 / (1 + np.exp(-np.clip(slope * said.logits[i, mine] + offset, -30, 30)))
-    rows = [samples.rows[i] for i in test]
-    found = {"kinds": kind_figures(rows, names, probability, probability * said.severity[test])}
-    graded = [i for i, row in enumerate(samples.rows) if row["part"] == "test" and row["kind"] == "factorial"]
+    names, rows = vocabulary(recipe), samples.rows
+    test = [i for i, row in enumerate(rows) if _judged(row, "test")]
+    probability = probabilities(recipe, rows, test, said, scale)
+    found = {"kinds": kind_figures([rows[i] for i in test], names, probability, said.severity[test])}
+    graded = [i for i, row in enumerate(rows) if row["part"] == "test" and row["kind"] == "factorial"]
     if graded:
-        found["ldct-factorial"] = factorial_figures([samples.rows[i] for i in graded], said.proxy[graded])
+        found["ldct-factorial"] = factorial_figures([rows[i] for i in graded], said.proxy[graded])
     return found
 
 

@@ -235,10 +235,11 @@ def _read_scene(scene: Scene) -> Image:
     image = scene.base.read()
     height, width = image.shape
     if scene.longest and max(height, width) > scene.longest:
-        from skimage.transform import resize
+        from skimage import transform
 
         scale = scene.longest / max(height, width)
         size = (round(height * scale), round(width * scale), *image.pixels.shape[2:])
+        resize: Any = transform.resize
         pixels = resize(image.pixels, size, anti_aliasing=True, preserve_range=True, order=1)
         image = image.replace(pixels=pixels.astype(np.float32), valid=None)
     return image
