@@ -203,6 +203,32 @@ def test_doctor_says_what_is_installed(run):
     for name, version in document["packages"].items():
         assert name in found.out
         assert version in found.out
+    assert (document["weights"][0]["uri"], document["weights"][0]["shipped"]) == ("net:base", True)
+    assert f"weights net:base: {document['weights'][0]['state']}" in found.out
+
+
+def test_doctor_says_what_is_wrong_with_weights_and_their_notice(run, tmp_path, monkeypatch):
+    card = {
+        "version": "1",
+        "modalities": ["CT"],
+        "degradations": [],
+        "kind_scale": {},
+        "rubrics": {},
+        "domain": {"threshold": 1, "modalities": ["CT"], "kinds": ["CT"], "statistics": 0},
+        "data": [],
+        "licences": [],
+        "recipe_hash": "",
+    }
+    for name, files in (("own", {}), ("broken", {"backbone.onnx": "0" * 64})):
+        (tmp_path / "weights" / name).mkdir(parents=True)
+        other = {**card, "name": name, "files": files, "notice": f"Of {name}."}
+        (tmp_path / "weights" / name / "model.json").write_text(json.dumps(other))
+    monkeypatch.chdir(tmp_path)
+    found = run("doctor")
+    assert found.status == 0, "only what ships has to be whole"
+    assert "weights net:weights/own: as trained, own " in found.out
+    assert "notice, to be accepted with 'net:weights/own?notice=accepted': Of own." in found.out
+    assert "weights net:weights/broken: a file of the weights is missing" in found.out
 
 
 def test_doctor_asks_for_the_codec_that_is_used(run, monkeypatch):

@@ -35,8 +35,13 @@ def open_assessor(uri: str) -> Assessor:
 
 
 def default_assessor() -> str:
-    """Return the URI of the best assessor that is at hand without a network."""
-    return "measured:"
+    """Return the URI of the best assessor that is at hand without a network.
+
+    ``default:`` (`scrutiq.assessors.default`), or ``measured:`` where Scrutiq was installed without weights.
+    """
+    from scrutiq.assessors.net import installed
+
+    return "default:" if installed() else "measured:"
 
 
 def default_rubric(case: Case) -> Rubric:
