@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from scrutiq.api import Results, agree, assess, compare, degradation, degrade
+    from scrutiq.api import Results, agree, assess, calibrate, compare, degradation, degrade
     from scrutiq.core import Assessment, Case, Finding, Image, Judgement, Rubric
     from scrutiq.imaging import read, write
 
@@ -22,6 +22,7 @@ _HOMES = {
     "Results": "scrutiq.api",
     "agree": "scrutiq.api",
     "assess": "scrutiq.api",
+    "calibrate": "scrutiq.api",
     "compare": "scrutiq.api",
     "degradation": "scrutiq.api",
     "degrade": "scrutiq.api",
@@ -46,6 +47,7 @@ __all__ = [
     "__version__",
     "agree",
     "assess",
+    "calibrate",
     "compare",
     "degradation",
     "degrade",

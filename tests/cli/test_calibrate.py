@@ -137,7 +137,7 @@ def test_a_folder_is_matched_by_file_name_and_the_rest_is_not_judged(run, study,
 
 
 def test_from_python(study, ratings, site, tmp_path):
-    found = scrutiq.api.calibrate(ratings, study / "cases.csv", "ct-denoising", "measured:", keep=True)
+    found = scrutiq.calibrate(ratings, study / "cases.csv", "ct-denoising", "measured:", keep=True)
     assert found == read_calibration(site)
     results = scrutiq.assess(study / "ct.png", calibration=found)
     assert results[0].notes[-1].startswith("site-calibrated")
@@ -204,3 +204,29 @@ def _rubric() -> str:
     from scrutiq import rubrics
 
     return json.dumps(json.loads(rubrics.load("ct-denoising").to_json()))
+
+
+def test_what_the_rated_cases_came_with_is_recorded(study, ratings, tmp_path):
+    lines = ["id,target,reference"]
+    with ratings.open(newline="") as file:
+        ids = [row["id"] for row in csv.DictReader(file)]
+    lines += [f"{one},{study / one}.png,{study / 'ndct.png'}" for one in ids]
+    (tmp_path / "all.csv").write_text("\n".join(lines))
+    found = scrutiq.calibrate(ratings, tmp_path / "all.csv", "ct-denoising", "measured:", modality="CT")
+    assert found.roles == ("reference",)
+    (tmp_path / "half.csv").write_text("\n".join([*lines[:6], *(line.rsplit(",", 1)[0] + "," for line in lines[6:])]))
+    with pytest.raises(UsageError, match="some without; rate one kind"):
+        scrutiq.calibrate(ratings, tmp_path / "half.csv", "ct-denoising", "measured:", modality="CT")
+
+
+def test_images_that_follow_two_rubrics_need_one_named(study, demo, tmp_path):
+    lines = ["id,target,modality,frame,overall", f"ct,{demo / 'images/ct/slice_1.dcm'},,0,3"]
+    lines += [f"mr{n},{path},MR,,2" for n, path in enumerate(sorted(study.glob("*.png"))[:12])]
+    (tmp_path / "both.csv").write_text("\n".join(lines))
+    with pytest.raises(UsageError, match="the rubrics ldct and medq; name one"):
+        scrutiq.calibrate(tmp_path / "both.csv", None, None, "measured:")
+
+
+def test_images_that_are_not_judged_are_no_ratings(study, ratings):
+    with pytest.raises(InputError, match=r"^0 images .* Most were not judged: .*Hounsfield"):
+        scrutiq.calibrate(ratings, study / "cases.csv", "ldct", "measured:")
