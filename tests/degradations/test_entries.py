@@ -83,6 +83,16 @@ class TestName:
         assert picture.is_file(), f"run scripts/make_degradation_pictures.py {name}"
 
 
+@pytest.mark.parametrize(("name", "modality"), [pair for pair in PAIRS if not get(pair[0]).volume])
+@pytest.mark.parametrize("shape", [(64, 64), (72, 90, 3)])
+def test_holes_in_an_image_do_not_break_its_measurement(name: str, modality: Modality, shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).uniform(0, 255, shape)
+    pixels[20:23, 30:34] = np.nan
+    unit = {"unit": "HU"} if modality is Modality.CT else {"data_range": (0, 255)}
+    found = get(name).measure(Image(pixels=pixels, modality=modality, spacing=(0.7, 0.7), **unit))
+    assert found is None or np.isfinite(found.value)
+
+
 def test_no_two_have_the_same_term_in_one_modality() -> None:
     for modality in Modality:
         terms = [words(name).term for name in names(modality)]

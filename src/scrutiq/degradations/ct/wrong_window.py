@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from scrutiq.core import Image, Window
+from scrutiq.degradations.ct.where import calibrated
 from scrutiq.degradations.spec import Degradation, Parameters
 from scrutiq.degradations.thresholds import Thresholds
 from scrutiq.degradations.tools import geometric
@@ -95,7 +96,7 @@ SATURATED_BODY = Measure(
         "Lungs that a soft-tissue window shows black count, for they are lost. Fat that is black and not enclosed by "
         "skin or muscle is taken for air. A window that is too wide saturates nothing."
     ),
-    needs=lambda c: None if c.image.is_calibrated else "The image is not calibrated in Hounsfield units.",
+    needs=calibrated,
     value=lambda c: saturated_share(c.image),
 )
 

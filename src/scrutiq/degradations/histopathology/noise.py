@@ -42,10 +42,11 @@ def _noise_off_stain(context: Context) -> float:
     if min(context.image.shape) < 8:
         raise Undefined("The image is smaller than 8 pixels.")
     low, high = context.range
-    coded = (context.image.pixels.astype(np.float64) - low) * (100 / (high - low))
+    pixels = np.where(context.valid[..., None], context.image.pixels, np.float32(low)).astype(np.float64)
+    coded = (pixels - low) * (100 / (high - low))
     # The diagonal detail of the Haar transform: white noise keeps its standard deviation, slow structure cancels.
     detail = 0.5 * (coded[:-1, :-1] - coded[1:, :-1] - coded[:-1, 1:] + coded[1:, 1:])
-    seen = ndimage.binary_erosion(context.unclipped, border_value=1)[:-1, :-1]
+    seen = ndimage.binary_erosion(context.unclipped & context.valid, border_value=1)[:-1, :-1]
     if np.count_nonzero(seen) < 100:
         raise Undefined("Fewer than 100 pixels are neither black nor white.")
     values = detail[seen]

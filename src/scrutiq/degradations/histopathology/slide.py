@@ -50,9 +50,11 @@ def density(image: Image) -> Array:
     """Return optical density, ``-log10`` of the share of full white, shape (H, W, 3), 0 for white.
 
     Of the coded values, as Ruifrok and Johnston's vectors are stated and as is usual. A power law of the coding (sRGB's
-    is nearly one) only scales it, so that densities of layers add as the Beer-Lambert law has it.
+    is nearly one) only scales it, so that densities of layers add as the Beer-Lambert law has it. What is no number is
+    bare glass.
     """
-    return -np.log10(np.maximum(to_unit(image), _BLACK))
+    shares: Array = np.nan_to_num(np.maximum(to_unit(image), _BLACK), nan=1.0)
+    return -np.log10(shares)
 
 
 def with_density(image: Image, made: Float) -> Image:
