@@ -11,8 +11,6 @@ position and UIDs.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -21,21 +19,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from _peers import PEERS, ROOT, STUDY, environment, fifty, peak, timed
 
-ROOT = Path(__file__).parents[1]
-ENVIRONMENTS = Path(os.environ.get("SCRUTIQ_BENCH_ENVS", Path(tempfile.gettempdir()) / "scrutiq-bench"))
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-PEERS = {
-    "brisque 0.2.0": (
-        ["brisque==0.2.0", "numpy<2.4", "opencv-python-headless"],
-        "from brisque import BRISQUE\nprepare = lambda g: np.dstack([g] * 3)\nscore = BRISQUE(url=False).score\n",
-    ),
-    "pypiqe 1.2": (
-        ["pypiqe==1.2", "opencv-python-headless"],
-        "from pypiqe import piqe\nprepare = lambda g: g\nscore = lambda g: piqe(g)[0]\n",
-    ),
-}
 OURS = """
 from scrutiq import rubrics
 from scrutiq.assessors import open_assessor
@@ -50,65 +35,6 @@ from scrutiq.metrics import measure
 prepare = lambda g: Image(pixels=g, modality="CT", data_range=(0, 255))
 score = lambda image: measure(image, ["noise"])
 """
-TIMER = """
-import json, sys, time
-import numpy as np
-try:
-    import cv2
-    cv2.setNumThreads(1)
-except ImportError:
-    pass
-images = [prepare(g) for g in np.load(sys.argv[1])["images"]]
-score(images[0])
-seconds = []
-for image in images:
-    start = time.perf_counter()
-    score(image)
-    seconds.append(time.perf_counter() - start)
-print(json.dumps(seconds))
-"""
-
-
-def timed(python: str, setup: str, images: Path) -> float:
-    """Return the median seconds an image of a piece of code, in a process of its own."""
-    code = "import numpy as np\n" + setup + TIMER
-    done = subprocess.run(
-        [python, "-c", code, str(images)], capture_output=True, text=True, check=True, env={**os.environ, **ONE_THREAD}
-    )
-    return statistics.median(json.loads(done.stdout.splitlines()[-1]))
-
-
-def environment(name: str, requirements: list[str]) -> str:
-    """Return the Python of a peer's own virtual environment, made when it is missing."""
-    folder = ENVIRONMENTS / name.split()[0]
-    python = folder / "bin/python"
-    if not (folder / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *requirements], check=True)
-        (folder / "ready").touch()
-    return str(python)
-
-
-def fifty(folder: Path) -> np.ndarray:
-    """Return 50 decoded images of 512 x 512, uint8."""
-    from scrutiq.imaging import read
-
-    files = sorted(folder.rglob("*.png"))
-    greys = [read(file, modality="CT").pixels.astype(np.uint8) for file in files[:: max(1, len(files) // 50)]]
-    return np.stack([g for g in greys if g.shape == (512, 512)][:50])
-
-
-def peak(command: list[str]) -> tuple[float, float]:
-    """Return seconds and peak resident memory, MiB, of a command (the largest process of its tree)."""
-    code = (
-        "import resource, subprocess, sys, time; start = time.perf_counter();"
-        "status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode;"
-        "assert status == 0, status;"
-        "print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
-    seconds, memory = (float(part) for part in done.stdout.split())
-    return seconds, memory
 
 
 def long_ct(folder: Path, slices: int) -> None:
@@ -130,8 +56,7 @@ def long_ct(folder: Path, slices: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = ROOT.parent / "shared/data/ct_denoising_readers"
-    parser.add_argument("--images", type=Path, default=shared if shared.exists() else ROOT / "demo/reader-study")
+    parser.add_argument("--images", type=Path, default=STUDY if STUDY.exists() else ROOT / "demo/reader-study")
     parser.add_argument("--slices", type=int, default=1000)
     parser.add_argument("--skip-peers", action="store_true")
     args = parser.parse_args()
