@@ -33,7 +33,7 @@ from scrutiq.core import (
 from scrutiq.metrics import MEASURES, Context, measure, measure_map
 from scrutiq.metrics import why_not as why_not_measured
 
-__all__ = ["MeasuredAssessor", "Observation", "observe", "open_measured", "versions", "worst_square"]
+__all__ = ["MeasuredAssessor", "Observation", "observe", "open_measured", "unfit", "versions", "worst_square"]
 
 #: Share of the pixels that must be valid, and fewest pixels on a side, for a judgement.
 ENOUGH_VALID, SMALLEST = 0.5, 32
@@ -70,8 +70,8 @@ class Observation:
 def observe(case: Case) -> Observation:
     """Measure a case, and find what the measurements give away."""
     context = Context(case.target)
-    if (unfit := _unfit(case)) is not None:
-        return Observation(unfit, context, {}, ())
+    if (reason := unfit(case)) is not None:
+        return Observation(reason, context, {}, ())
     measured = {**measure(context), **derive(case, context)}
     return Observation(None, context, measured, _findings(context, measured))
 
@@ -153,7 +153,7 @@ def versions() -> FrozenDict[str, str]:
     return FrozenDict({name: metadata.version(name) for name in DISTRIBUTIONS})
 
 
-def _unfit(case: Case) -> str | None:
+def unfit(case: Case) -> str | None:
     """Return why an image is no basis for a judgement on any rubric."""
     image = case.target
     if min(image.shape) < SMALLEST:

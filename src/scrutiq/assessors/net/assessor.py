@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from scrutiq import rubrics as scales
 from scrutiq.assessors import choose
 from scrutiq.assessors.attributes import against, judge_attributes
-from scrutiq.assessors.measured.assessor import Observation, observe, versions
+from scrutiq.assessors.measured.assessor import Observation, observe, unfit, versions
 from scrutiq.assessors.net import findings as seeing
 from scrutiq.assessors.net import writing
 from scrutiq.assessors.net.card import Card
@@ -95,18 +96,15 @@ class NetAssessor:
         An image that is not of the kind that the weights know is declined; what `measured:` finds is given all the
         same.
         """
-        seen = observe(case)
-        reasons = [seen.unfit or self.why_not(case, rubric) for rubric in rubrics]
-        prediction: Prediction | None = None
-        strange: str | None = None
-        found, measured = seen.findings, dict(seen.measured)
+        worthless = unfit(case)
+        reasons = [worthless or self.why_not(case, rubric) for rubric in rubrics]
         asked = [rubric.name for rubric, reason in zip(rubrics, reasons, strict=True) if reason is None]
-        if asked:
-            try:
-                prediction = self.network.predict(case, asked)
-                strange = self._strange(case, prediction)
-            except DeclinedError as declined:
-                strange = str(declined)
+        # Measuring and looking take about as long, and neither waits for the other.
+        with ThreadPoolExecutor(1) as pool:
+            looking = pool.submit(self._look, case, asked)
+            seen = observe(case)
+            prediction, strange = looking.result()
+        found, measured = seen.findings, dict(seen.measured)
         if prediction is not None and strange is None:
             found, measured = seeing.find(seen, prediction.kinds, prediction.evidence)
         return tuple(
@@ -120,6 +118,16 @@ class NetAssessor:
             return None
         evidence = self.network.predict(case, ()).evidence
         return EvidenceMap("degradation as the network sees it", "1", evidence, (0.0, 1.0), _MAP)
+
+    def _look(self, case: Case, rubrics: Sequence[str]) -> tuple[Prediction | None, str | None]:
+        """Return what the weights say of a case, and why that must not be used; nothing where no rubric is asked."""
+        if not rubrics:
+            return None, None
+        try:
+            prediction = self.network.predict(case, rubrics)
+        except DeclinedError as declined:
+            return None, str(declined)
+        return prediction, self._strange(case, prediction)
 
     def _strange(self, case: Case, prediction: Prediction) -> str | None:
         """Return why an image is not of the kind that the weights know, or None where it is."""
