@@ -20,7 +20,7 @@ DEV := $(VENV)/.dev
 EXTRAS := parquet,simulate
 endif
 
-.PHONY: help demo test lint docs serve-docs bench reference format constraints clean distclean
+.PHONY: help demo test lint docs serve-docs bench bench-accuracy reference format constraints clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -59,6 +59,10 @@ serve-docs: $(DEV) ## show the documentation at http://127.0.0.1:8000 while writ
 bench: $(DEV) ## run the benchmarks in bench/ (ONLY=name: one of them)
 	@set -e; for script in $(or $(ONLY:%=bench/%.py),$(filter-out bench/_%,$(sort $(wildcard bench/*.py)))); do \
 	  echo "== $$script"; $(BIN)/python "$$script"; done
+
+bench-accuracy: ## make every table of docs/explanation/accuracy.md (RUN=DIR: of a training run too)
+	@$(MAKE) -s ALL=1 $(VENV)/.all
+	@$(BIN)/python bench/bench_accuracy.py $(if $(RUN),--run "$(RUN)") $(ARGS)
 
 reference: $(DEV) ## write the generated parts of docs/reference
 	@$(BIN)/python scripts/make_reference.py

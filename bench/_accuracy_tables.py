@@ -1,0 +1,49 @@
+"""Markdown of the tables of `bench_accuracy.py`, and the place in the page where each stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scrutiq.metrics.bootstrap import cluster_index, draw, interval
+from scrutiq.metrics.reader_protocol import Figure
+
+#: Resamples of every bootstrap.
+DRAWS = 2000
+
+
+def cell(figure: Figure) -> str:
+    if not np.isfinite(figure.value):
+        return "declined"
+    if not np.isfinite(figure.low):
+        return f"{figure.value:.2f}"
+    return f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def clustered(values: np.ndarray, statistic, clusters: Sequence[str], seed: int = 0) -> Figure:
+    """Return a statistic of weights, one a row, with its 95 % interval over clusters drawn with replacement.
+
+    ``statistic(weights)`` takes the weight of each of ``values``'s rows.
+    """
+    index, count = cluster_index(clusters, len(values))
+    counts = draw(count, DRAWS, np.random.default_rng(seed))
+    value = float(statistic(np.ones(len(values))))
+    between = interval(value, np.array([statistic(one[index]) for one in counts]), count, 0.95)
+    return Figure(value, *(between or (float("nan"), float("nan"))))
+
+
+def write(page: Path, name: str, text: str) -> None:
+    """Put a table between its markers in the page."""
+    pattern = re.compile(rf"(<!-- bench: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    before = page.read_text("utf-8")
+    if not pattern.search(before):
+        raise SystemExit(f"{page.name} has no place for the table {name!r}.")
+    page.write_text(pattern.sub(lambda found: f"{found[1]}{text.strip()}\n{found[2]}", before), "utf-8")
