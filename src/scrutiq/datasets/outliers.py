@@ -175,7 +175,9 @@ def claimed(levels: Levels, modality: Modality) -> Image:
     return image
 
 
-def varied(levels: Levels, rng: np.random.Generator, *, grey: bool = False, turn: bool = False) -> Levels:
+def varied(
+    levels: Levels, rng: np.random.Generator, *, grey: bool = False, turn: bool = False, least: float = 0.45
+) -> Levels:
     """Return another look at a picture: a part of it, at another size, from 200 to 1500 pixels, perhaps mirrored.
 
     Parameters
@@ -186,11 +188,13 @@ def varied(levels: Levels, rng: np.random.Generator, *, grey: bool = False, turn
         Its luma, one plane.
     turn : bool
         Whether it may be turned by quarter turns and upside down: not for what has an up and a down.
+    least : float
+        Of its sides, that a part of it holds.
     """
     from PIL import Image as Picture
 
     height, width = levels.shape[:2]
-    share = float(rng.choice([1.0, rng.uniform(0.45, 1.0)]))
+    share = float(rng.choice([1.0, rng.uniform(least, 1.0)]))
     rows, columns = max(32, round(height * share)), max(32, round(width * share))
     top, left = (int(rng.integers(0, max(1, full - part + 1))) for full, part in ((height, rows), (width, columns)))
     part = levels[top : top + rows, left : left + columns]

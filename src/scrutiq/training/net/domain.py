@@ -106,7 +106,7 @@ def fit(rows: Sequence[Row], modalities: Sequence[str], statistics: int) -> Fit:
         out = [row for row in train if _fold(row.source) == fold]
         if out and all(any(row.kind == m for row in kept) for m in modalities):
             part = _fit_model(kept, modalities)
-            held += [(part, row) for row in out]
+            held += [(part, row) for row in out if row.state != "drawn"]
     scores = _scores(held, modalities)
     model = replace(model, blend=_blend(scores))
     values = [(replace(by, blend=model.blend), row) for by, row in held]
@@ -310,7 +310,7 @@ def _judged(
 ) -> tuple[dict[str, _Values], dict[str, _Values], dict[str, tuple[list[float], set[str]]]]:
     """Return the values of the domain by claim, of outliers by claim and kind, and all by kind with sources.
 
-    The domain is what is good, as it is or another part or size of it; what is degraded is in the last alone.
+    The domain is what is good, as it is; another part or size of it, and what is degraded, are in the last alone.
     """
     inside: dict[str, list[tuple[float, str]]] = {}
     outside: dict[str, list[tuple[float, str]]] = {}
@@ -327,7 +327,7 @@ def _judged(
             known[1].add(row.source)
             if not own:
                 outside.setdefault(f"{claim}/{kind}", []).append((value, row.source))
-            elif row.state != "degraded":
+            elif row.state == "good":
                 inside.setdefault(claim, []).append((value, row.source))
     return _by_source(inside), _by_source(outside), table
 

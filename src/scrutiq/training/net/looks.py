@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,8 @@ _WINDOWS = (SOFT_TISSUE, Window.from_bounds(-60, 140), Window.from_bounds(-10, 9
             Window.from_bounds(-450, 1050))  # fmt: skip
 #: Looks of one source: of each in-domain image as it is used for the fit, degraded, of each outlier, of each drawing.
 _VARIED, _DEGRADED, _OUTLIERS, _DRAWN = 6, 2, 6, 2
+#: Looks of a photograph that is fitted on, and the least part of its sides: few may be, and any part of one is one.
+_PHOTOGRAPHS, _LEAST = 14, 0.15
 #: Slices of CT that are drawn as MR, of each that is fitted on.
 _RESONANT = 3
 #: Below so many images of a modality, more looks are made of each.
@@ -57,8 +59,9 @@ class Look:
     source : str
         What a split keeps together.
     part : {"fit", "validation", "test"}
-    state : {"good", "varied", "degraded"}
-        Of an in-domain image: as it is, another part or size of it, or degraded. Outliers are ``varied``.
+    state : {"good", "varied", "degraded", "drawn"}
+        Of an in-domain image: as it is, another part or size of it, or degraded. Outliers are ``varied``. What is drawn
+        is fitted on, and no threshold rests on it.
     grey : bool
         Whether a colour picture was made grey.
     """
@@ -130,10 +133,14 @@ def looks(recipe: NetRecipe, data: Path, *, share: float = 1.0) -> Iterator[Look
             continue
         rng = _rng(one.source, one.index)
         if own:
+            yield Look(shown, one.kind, one.source, one.part, "good")
             yield from _own(shown, Modality(one.kind), one.source, one.part, rng, share)
             continue
-        count = max(1, round((_DRAWN if one.path is None else _OUTLIERS) * share))
-        yield from _outside(shown, one.kind, one.source, one.part, rng, count)
+        wanted = _PHOTOGRAPHS if one.kind == "photograph" and one.part == "fit" else _OUTLIERS
+        count = max(1, round((_DRAWN if one.path is None else wanted) * share))
+        state = "drawn" if one.path is None and one.part == "fit" else "varied"
+        for look in _outside(shown, one.kind, one.source, one.part, rng, count):
+            yield replace(look, state=state)
 
 
 def _rng(*parts: object) -> np.random.Generator:
@@ -142,8 +149,9 @@ def _rng(*parts: object) -> np.random.Generator:
 
 
 def _outside(shown: Levels, kind: str, source: str, part: str, rng: np.random.Generator, count: int) -> Iterator[Look]:
+    least = _LEAST if kind == "photograph" and part == "fit" else 0.45
     for number in range(count):
-        made = shown if number == 0 and max(shown.shape[:2]) <= 1500 else varied(shown, rng)
+        made = shown if number == 0 and max(shown.shape[:2]) <= 1500 else varied(shown, rng, least=least)
         if kind == "photograph" and part == "fit" and number % 3 == 2:
             made = cut_out(made, rng)
         if part == "fit" and number > 0:
@@ -174,7 +182,7 @@ def _inside(recipe: NetRecipe, data: Path, share: float) -> Iterator[Look]:
             rng = _rng(scene.base.id, "resonant")
             for _ in range(max(1, round(_RESONANT * share))):
                 made = _handled(varied(_resonant(image, rng), rng, turn=True), rng)
-                yield Look(made, "MR", f"resonant/{scene.base.group}", part, "varied")
+                yield Look(made, "MR", f"resonant/{scene.base.group}", part, "drawn")
     for modality, settings in recipe.modalities.items():
         of = {scene.base.group: scene.part for scene in found if scene.modality is modality}
         for name in settings.train:
