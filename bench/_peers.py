@@ -15,7 +15,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 STUDY = ROOT.parent / "shared/data/ct_denoising_readers"
 ENVIRONMENTS = Path(os.environ.get("SCRUTIQ_BENCH_ENVS", Path(tempfile.gettempdir()) / "scrutiq-bench"))
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 #: What is installed, and the code that defines ``prepare`` and ``score``.
 PEERS = {
@@ -33,7 +33,7 @@ import json, sys, time
 import numpy as np
 try:
     import cv2
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(int(sys.argv[2]))
 except ImportError:
     pass
 images = [prepare(g) for g in np.load(sys.argv[1])["images"]]
@@ -47,12 +47,18 @@ print(json.dumps(seconds))
 """
 
 
-def timed(python: str, setup: str, images: Path) -> float:
-    """Return the median seconds an image of a piece of code, in a process of its own."""
-    code = "import numpy as np\n" + setup + TIMER
-    done = subprocess.run(
-        [python, "-c", code, str(images)], capture_output=True, text=True, check=True, env={**os.environ, **ONE_THREAD}
-    )
+def timed(python: str, setup: str, images: Path, cores: int = 1) -> float:
+    """Return the median seconds an image of a piece of code, in a process of its own that may use so many cores.
+
+    The libraries are told so, and where the system can, the process is kept to them: threads that a package starts
+    itself, in spite of what the environment says, win nothing then.
+    """
+    keep = "import os\nif hasattr(os, 'sched_setaffinity'):\n"
+    keep += f"    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cores}])\n"
+    code = keep + "import numpy as np\n" + setup + TIMER
+    threads = {**os.environ, **dict.fromkeys(THREADS, str(cores))}
+    command = [python, "-c", code, str(images), str(cores)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=threads)
     return statistics.median(json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -3,7 +3,8 @@
     python bench/bench_net.py [--images FOLDER] [--count 50] [--assessor net:base] [--skip-peers]
 
 Every figure is of this run on this machine. All judge the same decoded images of 512 x 512 (8 bit), each in a process
-of its own with one thread; a figure is the median over the images of the time for one image, after a warm-up.
+of its own that is kept to one core, then to two (where the machine has them): `net:base` looks and measures at the same
+time. A figure is the median over the images of the time for one image, after a warm-up.
 ``brisque`` runs in a virtual environment of its own, made in a temporary folder on first use. The assessors do all that
 they do for a user: judgement, findings, measurements and text.
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -102,17 +104,21 @@ def main() -> None:
 def _speed(args: argparse.Namespace, folder: Path) -> None:
     greys = fifty(args.images, args.count)
     np.savez(folder / "images.npz", images=greys)
-    print(f"\n{len(greys)} images of 512 x 512, one thread\n")
-    print(f"| what | median ms an image | {args.assessor} over it |\n| --- | --- | --- |")
-    own = 0.0
-    for assessor in (args.assessor, "measured:"):
-        seconds = timed(sys.executable, OURS.format(assessor=assessor), folder / "images.npz")
-        own = own or seconds
-        print(f"| `{assessor}` | {1000 * seconds:.0f} | {own / seconds:.2f} |", flush=True)
+    runs = {
+        f"`{uri}`": (sys.executable, OURS.format(assessor=uri)) for uri in dict.fromkeys((args.assessor, "measured:"))
+    }
     if not args.skip_peers:
         requirements, setup = PEERS[PEER]
-        seconds = timed(environment(PEER, requirements), setup, folder / "images.npz")
-        print(f"| `{PEER.split()[0]}` {PEER.split()[1]} | {1000 * seconds:.0f} | {own / seconds:.2f} |")
+        runs[f"`{PEER.split()[0]}` {PEER.split()[1]}"] = (environment(PEER, requirements), setup)
+    cores = [n for n in (1, 2) if n <= (os.cpu_count() or 1)]
+    print(f"\n{len(greys)} images of 512 x 512; median ms an image, and in brackets `{args.assessor}` over it\n")
+    print(f"| what | {' | '.join('one core' if n == 1 else 'two cores' for n in cores)} |")
+    print(f"| --- |{' --- |' * len(cores)}", flush=True)
+    own: list[float] = []
+    for title, (python, setup) in runs.items():
+        seconds = [timed(python, setup, folder / "images.npz", n) for n in cores]
+        own = own or seconds
+        print(f"| {title} | {' | '.join(f'{1000 * s:.0f} ({o / s:.2f})' for s, o in zip(seconds, own, strict=True))} |")
 
 
 if __name__ == "__main__":
