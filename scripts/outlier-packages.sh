@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Unpacks the packages that hold the pictures of src/scrutiq/datasets/outliers.yaml into a folder, and installs nothing:
-# export SCRUTIQ_OUTLIERS to that folder before the domain check of `net:` is fitted or tested. About 350 MB.
+# export SCRUTIQ_OUTLIERS to that folder before the domain check of `net:` is fitted or tested. About 900 MB.
 #   scripts/outlier-packages.sh FOLDER
 set -euo pipefail
 
