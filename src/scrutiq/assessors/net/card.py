@@ -66,9 +66,13 @@ class Card(Noun):
         In the order of the input of the heads.
     degradations : tuple of str
         In the order of the outputs of the heads.
+    silent : tuple of str
+        Those that the heads tell apart from faults but that are none, and that are not reported.
     kind_scale : mapping of Modality to (float, float)
         Slope and offset that calibrate the logits of the kinds (Platt scaling on the validation part).
     rubrics : mapping of str to RubricCard
+    graded : tuple of Modality
+        Those whose ``medq`` grade was learnt from people; of others it follows from the severities.
     domain : DomainCard
     coverage : float
         Of the intervals.
@@ -86,8 +90,10 @@ class Card(Noun):
     files: FrozenDict[str, str]
     modalities: tuple[Modality, ...]
     degradations: tuple[str, ...]
+    silent: tuple[str, ...] = ()
     kind_scale: FrozenDict[Modality, tuple[float, float]]
     rubrics: FrozenDict[str, RubricCard]
+    graded: tuple[Modality, ...] = ()
     domain: DomainCard
     coverage: Annotated[float, Field(gt=0, lt=1)] = 0.9
     data: tuple[str, ...]

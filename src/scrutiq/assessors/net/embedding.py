@@ -30,11 +30,14 @@ class Embedding:
     vector : ndarray of float32, shape (D,)
         At native resolution and then of the reduced whole: mean and log of the spread of the features over the cells,
         and their mean weighted by the evidence.
+    whole : ndarray of float32, shape (D / 2,)
+        The second half of ``vector``.
     evidence : ndarray of float32, shape (ceil(H / 16), ceil(W / 16))
         How degraded each cell looks, in [0, 1].
     """
 
     vector: Floats
+    whole: Floats
     evidence: Floats
 
 
@@ -59,9 +62,12 @@ class Backbone:
     def embed(self, shown: npt.NDArray[np.uint8]) -> Embedding:
         """Return the embedding of display levels, uint8, shape (H, W) or (H, W, 3), of any size."""
         features, logits = self._grid(shown)
-        whole, whole_logits = self._run(thumbnail(shown))
-        vector = np.concatenate([_pooled(features, logits), _pooled(whole, whole_logits)])
-        return Embedding(vector.astype(np.float32), _sigmoid(logits))
+        own, whole = _pooled(features, logits), self.embed_whole(shown)
+        return Embedding(np.concatenate([own, whole]), whole, _sigmoid(logits))
+
+    def embed_whole(self, shown: npt.NDArray[np.uint8]) -> Floats:
+        """Return the second half of the embedding's vector, that of the reduced whole, which costs little."""
+        return _pooled(*self._run(thumbnail(shown)))
 
     def _grid(self, shown: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """Return features, shape (C, h, w), and evidence logits, shape (h, w), of the whole image, strip by strip."""

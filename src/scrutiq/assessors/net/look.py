@@ -48,8 +48,8 @@ class Look:
 
     @property
     def domain(self) -> Floats:
-        """What the domain check takes: statistics and embedding."""
-        return np.concatenate([self.statistics, self.embedding.vector])
+        """What the domain check takes: statistics, and the embedding of the reduced whole."""
+        return np.concatenate([self.statistics, self.embedding.whole])
 
 
 def look(backbone: Backbone, shown: Shown) -> Look:

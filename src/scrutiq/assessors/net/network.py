@@ -16,7 +16,7 @@ from scrutiq.assessors.net.domain import DomainModel
 from scrutiq.assessors.net.embedding import Backbone
 from scrutiq.assessors.net.look import Look, look
 from scrutiq.assessors.net.planes import STRIDE, levels
-from scrutiq.assessors.net.readers import Readers
+from scrutiq.assessors.net.readers import Linear, Readers
 from scrutiq.core import Case, DeclinedError, Image, Modality, Role
 
 __all__ = ["KindPrediction", "Network", "Prediction", "ScorePrediction", "load"]
@@ -102,6 +102,12 @@ class Network:
         self._heads: Any = onnxruntime.InferenceSession(
             str(folder / "heads.onnx"), options, providers=["CPUExecutionProvider"]
         )
+        #: Maps from a look to the overall grade of ``medq``, for modalities that people graded.
+        self._grades = (
+            {modality: Linear.read(folder / "grades.npz", modality.value) for modality in card.graded}
+            if card.graded
+            else {}
+        )
         self._readers = Readers.read(folder / "readers.npz") if "readers.npz" in card.files else None
         self._domain = DomainModel.from_bytes((folder / "domain.npz").read_bytes())
 
@@ -139,10 +145,13 @@ class Network:
         if image.modality is Modality.CT and "ct-denoising" in wanted and self._readers is not None and shown.ndim == 2:
             said = self._readers.score(own, reference, self._beside(case, Role.OTHER))
             scores["ct-denoising"] = self._scored("ct-denoising", said, reference is not None)
+        if "medq" in wanted and image.modality in self._grades:
+            grade = float(self._grades[image.modality](own.vector.astype(np.float64))[0])
+            scores["medq"] = self._scored("medq", {"overall": grade}, False)
         mine = _kinds_of(image.modality)
         kinds = {}
         for index, name in enumerate(self.card.degradations):
-            if name.partition(".")[0] in mine:
+            if name.partition(".")[0] in mine and name not in self.card.silent:
                 probability = float(1 / (1 + np.exp(-np.clip(slope * logits[index] + offset, -30, 30))))
                 kinds[name] = KindPrediction(probability, float(np.clip(probability * severities[index], 0, 1)))
         height, width = image.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from scrutiq.assessors.net.look import Look
 from scrutiq.assessors.net.texture import against
 
-__all__ = ["DIMENSIONS", "Linear", "Readers", "features"]
+__all__ = ["DIMENSIONS", "Linear", "Readers", "features", "write"]
 
 Values = npt.NDArray[np.float64]
 Shown = npt.NDArray[np.uint8]
@@ -27,8 +28,8 @@ class Linear:
     Attributes
     ----------
     centre, scale : ndarray, shape (F,)
-    weight : ndarray, shape (F, 3)
-    offset : ndarray, shape (3,)
+    weight : ndarray, shape (F, K)
+    offset : ndarray, shape (K,)
     """
 
     centre: Values
@@ -39,10 +40,21 @@ class Linear:
     CUT = 4.0
 
     def __call__(self, values: Values) -> Values:
-        """Return the scores, shape (..., 3), of features, shape (..., F)."""
+        """Return the scores, shape (..., K), of features, shape (..., F)."""
         cut = np.clip((values - self.centre) / self.scale, -self.CUT, self.CUT)
         scores: Values = cut @ self.weight + self.offset
         return scores
+
+    @classmethod
+    def read(cls, path: Path, part: str) -> Linear:
+        """Read one of the maps that `write` wrote."""
+        with np.load(path) as kept:
+            return cls(*(kept[f"{part}_{name}"] for name in _ARRAYS))
+
+
+def write(path: Path, maps: Mapping[str, Linear]) -> None:
+    """Write linear maps to an ``.npz`` file, by name."""
+    np.savez(path, **{f"{part}_{name}": getattr(one, name) for part, one in maps.items() for name in _ARRAYS})
 
 
 def features(target: Look, normal: Look | None, low: Shown | None) -> Values:
@@ -81,14 +93,11 @@ class Readers:
     @classmethod
     def read(cls, path: Path) -> Readers:
         """Read what `write` wrote."""
-        with np.load(path) as kept:
-            return cls(*(Linear(*(kept[f"{part}_{name}"] for name in _ARRAYS)) for part in _PARTS))
+        return cls(Linear.read(path, "alone"), Linear.read(path, "with_reference"))
 
     def write(self, path: Path) -> None:
         """Write both maps to an ``.npz`` file."""
-        parts = {"alone": self.alone, "with_reference": self.with_reference}
-        np.savez(path, **{f"{part}_{name}": getattr(parts[part], name) for part in _PARTS for name in _ARRAYS})
+        write(path, {"alone": self.alone, "with_reference": self.with_reference})
 
 
-_PARTS = ("alone", "with_reference")
 _ARRAYS = ("centre", "scale", "weight", "offset")

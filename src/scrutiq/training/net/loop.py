@@ -31,6 +31,7 @@ def vocabulary(recipe: NetRecipe) -> tuple[str, ...]:
 
 def build_backbone(recipe: NetRecipe) -> Convolutional | Transformer:
     """Return the backbone of a recipe with random weights."""
+    assert not isinstance(recipe.backbone, str)
     if recipe.backbone.architecture == "transformer":
         return Transformer(recipe.backbone.widths, recipe.backbone.blocks)
     return Convolutional(recipe.backbone.widths, recipe.backbone.blocks)
@@ -137,6 +138,7 @@ class _Feed:
 
     def batch(self, step: int) -> Batch:
         schedule = self.recipe.schedule
+        assert schedule is not None
         rng = np.random.default_rng([self.recipe.seed, step])
         side = int(rng.integers(schedule.crop[0] // 32, schedule.crop[1] // 32 + 1)) * 32
         chosen = rng.choice(len(self.rows), schedule.batch, p=self.weight)
@@ -215,6 +217,7 @@ def fit_backbone(
 ) -> Convolutional | Transformer:
     """Train the backbone of a recipe on the training samples, going on from ``backbone.checkpoint`` in ``out``."""
     schedule = recipe.schedule
+    assert schedule is not None
     torch.manual_seed(recipe.seed)
     feed = _Feed(recipe, samples, [row for row in samples.rows if row["part"] == "train"])
     learner = Learner(build_backbone(recipe), len(feed.label.names)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -233,8 +236,11 @@ def fit_backbone(
         kept = torch.load(file, weights_only=True)
         learner.load_state_dict(kept["learner"])
         optimiser.load_state_dict(kept["optimiser"])
-        cycle.load_state_dict(kept["cycle"])
         start = kept["step"]
+        # The rates follow from the step: a schedule that was cut in between is gone on with at its own.
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, schedule.steps, pct_start=0.1)
+        for _ in range(start):
+            cycle.step()
         log(f"going on from step {start}")
     learner.train()
     began = time.monotonic()
@@ -256,7 +262,7 @@ def fit_backbone(
         if (step + 1) % 100 == 0 or step + 1 == schedule.steps:
             told = ", ".join(f"{name} {value:.3f}" for name, value in running.items())
             log(f"step {step + 1} of {schedule.steps}, {(time.monotonic() - began) / 60:.1f} min: {told}")
-            state = {"learner": learner.state_dict(), "optimiser": optimiser.state_dict(), "cycle": cycle.state_dict()}
+            state = {"learner": learner.state_dict(), "optimiser": optimiser.state_dict()}
             torch.save({**state, "step": step + 1}, file.with_suffix(".partial"))
             file.with_suffix(".partial").replace(file)
     learner.eval()

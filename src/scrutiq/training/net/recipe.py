@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from scrutiq.core import InputError, Modality
 from scrutiq.core.noun import Noun
@@ -99,10 +99,14 @@ class NetRecipe(Noun):
     second_fault : float
         Share of the training samples with a second fault.
     modalities : mapping
+    graded : mapping of Modality to str
+        Bases with grades of people for the rubric ``medq``: today ``fundus_eyeq200``.
     samples : int, optional
         Most samples that are made; which are left out is as good as random.
-    backbone : Backbone
-    schedule : Schedule
+    backbone : Backbone or "base"
+        "base" takes that of ``net:base`` as it is shipped.
+    schedule : Schedule, optional
+        None where the backbone is taken.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
@@ -111,10 +115,19 @@ class NetRecipe(Noun):
     mildest: float = 0.08
     second_fault: float = 0.15
     modalities: dict[Modality, ModalityData]
+    graded: dict[Modality, Literal["fundus_eyeq200"]] = {}  # noqa: RUF012
     samples: int | None = None
-    backbone: Backbone
-    schedule: Schedule
+    backbone: Backbone | Literal["base"]
+    schedule: Schedule | None = None
     notice: str | None = None
+
+    @model_validator(mode="after")
+    def _schedule(self) -> NetRecipe:
+        if (self.schedule is None) != (self.backbone == "base"):
+            raise ValueError("a backbone that is trained has a schedule, one that is taken has none")
+        if self.shipped and self.graded:
+            raise ValueError("fundus_eyeq200 may not be used for weights that are shipped")
+        return self
 
     @field_validator("modalities")
     @classmethod
@@ -131,13 +144,16 @@ class NetRecipe(Noun):
             one = {part: min(1, count) for part, count in data.each.items()}
             two = {part: min(2, count) for part, count in data.denoised.items()}
             first = {part: min(1, count) for part, count in data.factorial.items()}
-            update = {"each": one, "denoised": two, "factorial": first}
-            small[modality] = data.model_copy(update=update)
+            counts = {"each": one, "denoised": two, "factorial": first}
+            small[modality] = data.model_copy(update=counts)
+        update: dict[str, object] = {"modalities": small}
+        if isinstance(self.backbone, str) or self.schedule is None:
+            return self.model_copy(update=update)
         backbone = self.backbone.model_copy(
             update={"widths": tuple(8 for _ in self.backbone.widths), "blocks": tuple(1 for _ in self.backbone.blocks)}
         )
         schedule = self.schedule.model_copy(update={"steps": 3, "batch": 4, "crop": (96, 96)})
-        return self.model_copy(update={"modalities": small, "backbone": backbone, "schedule": schedule})
+        return self.model_copy(update={**update, "backbone": backbone, "schedule": schedule})
 
     def check_licences(self) -> None:
         """Refuse to train weights that are shipped on a base that does not allow it.

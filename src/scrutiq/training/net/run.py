@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,14 +16,15 @@ import torch
 from scipy.optimize import minimize
 
 from scrutiq import rubrics
+from scrutiq.assessors.net import shipped
 from scrutiq.assessors.net.card import CARD, Card, RubricCard, Spread
 from scrutiq.assessors.net.embedding import Backbone
 from scrutiq.assessors.net.planes import STRIDE
-from scrutiq.assessors.net.readers import DIMENSIONS, Readers
+from scrutiq.assessors.net.readers import DIMENSIONS, Readers, write
 from scrutiq.assessors.net.statistics import STATISTICS, statistics
 from scrutiq.core import FrozenDict, Modality
 from scrutiq.datasets.bases import base
-from scrutiq.training.net import domain, reader_study
+from scrutiq.training.net import domain, grades, reader_study
 from scrutiq.training.net.evaluate import factorial_figures, kind_figures, map_figures
 from scrutiq.training.net.export import export_backbone, export_heads
 from scrutiq.training.net.heads import Heads, fit_heads, look_samples, references
@@ -39,6 +41,8 @@ Rows = Sequence[dict[str, Any]]
 
 VERSION = "1"
 STUDY = "ct_denoising_readers"
+#: A lesion is no fault: the heads learn it so as not to take it for one.
+SILENT = ("ct.inserted_lesion",)
 #: Of the linear maps to the readers' scores, without and with a reference.
 PENALTIES = {"alone": 100.0, "with_reference": 10.0}
 PROXY_NOTE = (
@@ -123,8 +127,10 @@ def train_net(
     make_samples(plans, out / "samples", jobs)
     samples = Samples(out / "samples")
     made = time.monotonic()
-    backbone = fit_backbone(recipe, samples, out, log)
-    export_backbone(backbone, weights / "backbone.onnx")
+    if recipe.backbone == "base":
+        shutil.copyfile(shipped()["base"] / "backbone.onnx", weights / "backbone.onnx")
+    else:
+        export_backbone(fit_backbone(recipe, samples, out, log), weights / "backbone.onnx")
     taught = time.monotonic()
 
     vectors = look_samples(weights / "backbone.onnx", samples, out / "samples", jobs)
@@ -137,10 +143,12 @@ def train_net(
     if Modality.CT in recipe.modalities:
         scored["ldct"] = _proxy_card(samples.rows, alone, compared)
         scored["ct-denoising"] = _readers(data / STUDY, runner, weights / "readers.npz")
+    if recipe.graded:
+        scored["medq"] = _grades(recipe, data, runner, weights / "grades.npz")
     checked = _domain(recipe, data, runner, weights / "domain.npz", short, log)
 
     bases = tuple(dict.fromkeys(name for one in recipe.modalities.values() for name in one.train))
-    trained = (*bases, STUDY) if "ct-denoising" in scored else bases
+    trained = (*bases, *((STUDY,) if "ct-denoising" in scored else ()), *recipe.graded.values())
     files = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(weights.iterdir()) if p.name != CARD}
     card = Card(
         name=recipe.name,
@@ -148,8 +156,10 @@ def train_net(
         files=FrozenDict(files),
         modalities=tuple(recipe.modalities),
         degradations=vocabulary(recipe),
+        silent=tuple(name for name in SILENT if name in vocabulary(recipe)),
         kind_scale=FrozenDict(scale),
         rubrics=FrozenDict(scored),
+        graded=tuple(recipe.graded),
         domain=checked.card,
         data=trained,
         licences=tuple(base(name).attribution for name in trained),
@@ -166,7 +176,6 @@ def train_net(
             "backbone": (taught - made) / 60,
             "rest": (time.monotonic() - taught) / 60,
         },
-        "parameters": sum(p.numel() for p in backbone.parameters()),
         "bytes": sum((weights / name).stat().st_size for name in files),
     }
     document = {
@@ -264,13 +273,29 @@ def _readers(folder: Path, backbone: Backbone, path: Path) -> RubricCard:
     )
 
 
+def _grades(recipe: NetRecipe, data: Path, backbone: Backbone, path: Path) -> RubricCard:
+    """Fit a linear map to the grades of each graded modality; residuals are of patients that were left out."""
+    maps, residuals = {}, []
+    for modality, name in recipe.graded.items():
+        graded = grades.graded(data / name, backbone)
+        maps[modality.value] = reader_study.fit_linear(graded.values, graded.scores, grades.PENALTY)
+        residuals.append(grades.out_of_fold(graded) - graded.scores[:, 0])
+    write(path, maps)
+    return RubricCard(
+        hash=rubrics.load("medq").hash,
+        supervision="readers",
+        note=grades.NOTE,
+        alone=FrozenDict({"overall": _spread(np.concatenate(residuals))}),
+    )
+
+
 def _domain(
     recipe: NetRecipe, data: Path, backbone: Backbone, path: Path, short: bool, log: Callable[[str], None]
 ) -> domain.Fit:
     def embedded(seen: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return backbone.embed(np.moveaxis(np.rint(255 * seen), 0, -1).astype(np.uint8)).vector
+        return backbone.embed_whole(np.moveaxis(np.rint(255 * seen), 0, -1).astype(np.uint8))
 
-    found = list(look_rows(looks(recipe, data, share=0.2 if short else 1.0), (statistics, embedded)))
+    found = list(look_rows(looks(recipe, data, share=0.1 if short else 1.0), (statistics, embedded)))
     fitted = domain.fit(found, [m.value for m in recipe.modalities], len(STATISTICS))
     path.write_bytes(fitted.model.to_bytes())
     test = [row for row in found if row.part == "test"]
