@@ -9,16 +9,22 @@ import numpy as np
 from _accuracy_tables import cell, clustered, table
 
 import scrutiq
+from scrutiq.assessors.net.planes import levels, planes
+from scrutiq.assessors.net.statistics import statistics
 from scrutiq.core import Case
 from scrutiq.datasets.published import eyeq
 from scrutiq.imaging import read
 from scrutiq.metrics import MEASURES, Context, measure
 from scrutiq.metrics.agreement import agree
 from scrutiq.metrics.reader_protocol import Figure
+from scrutiq.training.net.reader_study import fit_linear
 
 BASELINES = ("piqe", "brisque", "niqe")
 GOOD, REJECT = 2.0, 0.0
 FOLDS = 10
+#: Of the linear map, on the squared weights.
+PENALTY = 10.0
+FITTED = "a linear map on statistics, fitted to other patients"
 #: Asked by the issue.
 AUROC, ACCURACY = 0.97, 0.75
 
@@ -51,12 +57,26 @@ def cuts(score: np.ndarray, grade: np.ndarray) -> tuple[float, float]:
 
 def graded(score: np.ndarray, grade: np.ndarray, patients: Sequence[str]) -> np.ndarray:
     """Return the grade of each image by thresholds that were fitted to other patients."""
-    names, which = np.unique(np.asarray(patients), return_inverse=True)
-    fold = np.random.default_rng(0).permutation(np.arange(len(names)) % FOLDS)[which]
-    said = np.empty(len(score))
+    fold, said = folds(patients), np.empty(len(score))
     for k in range(FOLDS):
         low, high = cuts(score[fold != k], grade[fold != k])
         said[fold == k] = (score[fold == k] >= low).astype(float) + (score[fold == k] >= high)
+    return said
+
+
+def folds(patients: Sequence[str]) -> np.ndarray:
+    """Return the fold of each image; all images of a patient are in one."""
+    names, which = np.unique(np.asarray(patients), return_inverse=True)
+    return np.random.default_rng(0).permutation(np.arange(len(names)) % FOLDS)[which]
+
+
+def fitted(cases: Sequence[Case], grade: np.ndarray, patients: Sequence[str]) -> np.ndarray:
+    """Return what a linear map says that was fitted to the grades of other patients, from statistics of the image."""
+    values = np.array([statistics(planes(levels(case.target))) for case in cases], np.float64)
+    fold, said = folds(patients), np.empty(len(cases))
+    for k in range(FOLDS):
+        linear = fit_linear(values[fold != k], grade[fold != k][:, None], PENALTY)
+        said[fold == k] = linear(values[fold == k])[:, 0]
     return said
 
 
@@ -84,6 +104,9 @@ def scores(folder: Path, limit: int | None, research: Path, jobs: int) -> tuple[
         for name, one in measure(Context(case.target), BASELINES).items():
             sign = -1 if MEASURES[name].direction == "lower is better" else 1
             found.setdefault(name.upper(), {})[case.id] = sign * one.value
+    grade = np.array([r.scores["overall"] for r in records])
+    learnt = fitted(cases, grade, [str(r.group) for r in records])
+    found[FITTED] = dict(zip((case.id for case in cases), map(float, learnt), strict=True))
     return records, found
 
 
@@ -94,7 +117,9 @@ def report(folder: Path, research: Path, jobs: int, limit: int | None) -> str:
     patient = {r.id: str(r.group) for r in records}
     rows = [_row(title, said, grade, patient) for title, said in found.items()]
     head = ["judge", "judged", "SROCC with the grade", "AUROC, good against reject", "accuracy, three grades"]
-    missing = "" if (research / "model.json").exists() else f" No weights lie in `{research.name}`: they are not in it."
+    missing = (
+        "" if (research / "model.json").exists() else f" The weights `{research.name}` were not at hand in this run."
+    )
     return (
         f"{len(records)} photographs of {len(set(patient.values()))} patients.{missing}\n\n{table(head, rows)}\n\n"
         f"Asked: AUROC of {AUROC:.2f} and accuracy of {ACCURACY:.2f}. One grade for all would be right in "
@@ -114,4 +139,4 @@ def _row(title: str, said: Mapping[str, float], grade: Mapping[str, float], pati
     area = auroc(score[ends], truth[ends] == GOOD, [g for g, kept in zip(group, ends, strict=True) if kept])
     right = graded(score, truth, group) == truth
     accuracy = clustered(right, lambda weights: float(weights @ right / weights.sum()), group)
-    return [title, f"{len(names)} of {len(grade)}", cell(rank), cell(area), cell(accuracy)]
+    return [title, f"{len(names)} of {len(grade)}", cell(rank), cell(area, 3), cell(accuracy)]

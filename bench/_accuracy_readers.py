@@ -91,8 +91,8 @@ def baselines(folder: Path, files: tuple[str, str]) -> dict[str, list[float]]:
     return said
 
 
-def judges(folder: Path, backbone: Path, jobs: int) -> tuple[Design, Values, dict[str, Judge]]:
-    """Return the study's design, the mean scores, and every judge in the order of the tables."""
+def judges(folder: Path, backbone: Path, jobs: int) -> tuple[Design, dict[str, Judge]]:
+    """Return the study's design and every judge in the order of the tables."""
     records = [r for r in ct_denoising_readers.load(folder).records if not r.extra["design_constant"]]
     readers = sorted({name for r in records for given in r.readers.values() for name in given})
     scores = np.array([[r.scores.get(name, np.nan) for name in DIMENSIONS] for r in records])
@@ -115,7 +115,7 @@ def judges(folder: Path, backbone: Path, jobs: int) -> tuple[Design, Values, dic
     found |= {MEASURED: fixed(MEASURED), **{name.upper(): fixed(name) for name in TARGET_ONLY}}
     found |= {name: one for name, one in nets.items() if name.endswith(REFERENCE)}
     found |= {name.upper() + REFERENCE: fixed(name) for name in WITH_REFERENCE}
-    return design, scores, found
+    return design, found
 
 
 def _nets(folder: Path, path: Path, ids: list[str]) -> dict[str, Judge]:
@@ -138,7 +138,8 @@ def _nets(folder: Path, path: Path, ids: list[str]) -> dict[str, Judge]:
 
 def report(folder: Path, backbone: Path, jobs: int) -> str:
     """Return the tables."""
-    design, scores, found = judges(folder, backbone, jobs)
+    design, found = judges(folder, backbone, jobs)
+    ratings = found[READER].sets
     sets, left, plain, order = {}, {}, {}, {}
     for name, one in found.items():
         residual = less_denoiser(design, one.truth)
@@ -152,7 +153,7 @@ def report(folder: Path, backbone: Path, jobs: int) -> str:
     size = ", ".join(f"{name} {n} images" for name, n in count.items())
     parts = [
         f"{size}, {len(set(design.group))} sets a region, {len(set(design.denoiser))} denoisers. "
-        f"Of {scores.size} mean scores {int(np.isnan(scores).sum())} are missing."
+        f"Of {ratings.size} ratings {int(np.isnan(ratings).sum())} are missing."
         + ("" if NET in found else " The weights of `net:base` were not at hand in this run."),
         "### Sets left out: rank correlation with the readers",
         _figures(sets),

@@ -15,12 +15,13 @@ from scrutiq.metrics.reader_protocol import Figure
 DRAWS = 2000
 
 
-def cell(figure: Figure) -> str:
+def cell(figure: Figure, digits: int = 2) -> str:
+    """Return a figure with its interval as text."""
     if not np.isfinite(figure.value):
         return "declined"
     if not np.isfinite(figure.low):
-        return f"{figure.value:.2f}"
-    return f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]"
+        return f"{figure.value:.{digits}f}"
+    return f"{figure.value:.{digits}f} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
