@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from _accuracy_tables import cell, clustered, table
+from _accuracy_tables import cell, clustered, plain, table
 
 import scrutiq
 from scrutiq.assessors.net.planes import levels, planes
@@ -27,6 +28,8 @@ PENALTY = 10.0
 FITTED = "a linear map on statistics, fitted to other patients"
 #: Asked by the issue.
 AUROC, ACCURACY = 0.97, 0.75
+#: Columns of the table, and their decimals.
+DIGITS = {"srocc": 2, "auroc": 3, "accuracy": 2}
 
 
 def auroc(score: np.ndarray, good: np.ndarray, patients: Sequence[str]) -> Figure:
@@ -110,27 +113,37 @@ def scores(folder: Path, limit: int | None, research: Path, jobs: int) -> tuple[
     return records, found
 
 
-def report(folder: Path, research: Path, jobs: int, limit: int | None) -> str:
-    """Return the table."""
+def report(folder: Path, research: Path, jobs: int, limit: int | None) -> tuple[str, dict[str, Any]]:
+    """Return the table, and its figures."""
     records, found = scores(folder, limit, research, jobs)
     grade = {r.id: r.scores["overall"] for r in records}
     patient = {r.id: str(r.group) for r in records}
-    rows = [_row(title, said, grade, patient) for title, said in found.items()]
+    figures = {title: _figures(said, grade, patient) for title, said in found.items()}
+    rows = [
+        [
+            title,
+            f"{len(found[title])} of {len(grade)}",
+            *(cell(one[key], n) if one else "-" for key, n in DIGITS.items()),
+        ]
+        for title, one in figures.items()
+    ]
     head = ["judge", "judged", "SROCC with the grade", "AUROC, good against reject", "accuracy, three grades"]
     missing = (
         "" if (research / "model.json").exists() else f" The weights `{research.name}` were not at hand in this run."
     )
-    return (
+    text = (
         f"{len(records)} photographs of {len(set(patient.values()))} patients.{missing}\n\n{table(head, rows)}\n\n"
         f"Asked: AUROC of {AUROC:.2f} and accuracy of {ACCURACY:.2f}. One grade for all would be right in "
         f"{max(np.unique(list(grade.values()), return_counts=True)[1]) / len(grade):.2f}."
     )
+    return text, {title: plain(one) for title, one in figures.items()}
 
 
-def _row(title: str, said: Mapping[str, float], grade: Mapping[str, float], patient: Mapping[str, str]) -> list[str]:
+def _figures(said: Mapping[str, float], grade: Mapping[str, float], patient: Mapping[str, str]) -> dict[str, Figure]:
+    """Return the figures of a judge, in the order of the columns; none where it judged hardly any."""
     names = [name for name in grade if name in said]
     if len(names) < 3:
-        return [title, str(len(names)), "-", "-", "-"]
+        return {}
     score, truth = (np.array([one[name] for name in names]) for one in (said, grade))
     group = [patient[name] for name in names]
     whole = agree(score, truth, clusters=group)
@@ -139,4 +152,4 @@ def _row(title: str, said: Mapping[str, float], grade: Mapping[str, float], pati
     area = auroc(score[ends], truth[ends] == GOOD, [g for g, kept in zip(group, ends, strict=True) if kept])
     right = graded(score, truth, group) == truth
     accuracy = clustered(right, lambda weights: float(weights @ right / weights.sum()), group)
-    return [title, f"{len(names)} of {len(grade)}", cell(rank), cell(area, 3), cell(accuracy)]
+    return {"srocc": rank, "auroc": area, "accuracy": accuracy}

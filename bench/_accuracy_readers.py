@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from _accuracy_tables import DRAWS, cell, table
+from _accuracy_tables import DRAWS, cell, plain, table
 
 import scrutiq
 from scrutiq.assessors.net.embedding import Backbone
@@ -136,15 +137,15 @@ def _nets(folder: Path, path: Path, ids: list[str]) -> dict[str, Judge]:
     return found
 
 
-def report(folder: Path, backbone: Path, jobs: int) -> str:
-    """Return the tables."""
+def report(folder: Path, backbone: Path, jobs: int) -> tuple[str, dict[str, Any]]:
+    """Return the tables, and their figures."""
     design, found = judges(folder, backbone, jobs)
     ratings = found[READER].sets
-    sets, left, plain, order = {}, {}, {}, {}
+    sets, left, alone, order = {}, {}, {}, {}
     for name, one in found.items():
         residual = less_denoiser(design, one.truth)
         sets[name] = rank_agreement(design, one.sets, one.truth, n_boot=DRAWS)
-        plain[name] = rank_agreement(design, one.sets, residual, n_boot=DRAWS)
+        alone[name] = rank_agreement(design, one.sets, residual, n_boot=DRAWS)
         if name != LOOKUP:  # less the lookup, nothing of it is left
             left[name] = rank_agreement(design, less_denoiser(design, one.sets), residual, n_boot=DRAWS)
         if one.pairs is not None:
@@ -161,13 +162,25 @@ def report(folder: Path, backbone: Path, jobs: int) -> str:
         "From the readers' scores, and from what the judge says, each the mean over the other sets:",
         _figures(left),
         "From the readers' scores alone; what the judge says is taken as it is:",
-        _figures(plain),
+        _figures(alone),
         "### Two denoisers left out: how often they are ordered as the readers ordered them",
         _ordered(order),
     ]
     if NET in found:
         parts += ["### Beside what was asked", "\n".join(_verdicts(sets, left, order))]
-    return "\n\n".join(parts)
+    figures: dict[str, Any] = {
+        title: {name: plain(dict(zip(_head()[1:], _row(one), strict=True))) for name, one in given.items()}
+        for title, given in (
+            ("sets left out", sets),
+            ("less the denoiser", left),
+            ("less it in the truth alone", alone),
+        )
+    }
+    figures["denoisers left out"] = {
+        name: plain({**dict(zip(_head()[1:], _row(one.by_region), strict=True)), "mean": one.mean})
+        for name, one in order.items()
+    }
+    return "\n\n".join(parts), figures
 
 
 def _head() -> list[str]:

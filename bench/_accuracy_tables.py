@@ -1,10 +1,12 @@
-"""Markdown of the tables of `bench_accuracy.py`, and the place in the page where each stands."""
+"""Markdown of the tables of `bench_accuracy.py`, the place in the page where each stands, and the figures beside it."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -48,3 +50,18 @@ def write(page: Path, name: str, text: str) -> None:
     if not pattern.search(before):
         raise SystemExit(f"{page.name} has no place for the table {name!r}.")
     page.write_text(pattern.sub(lambda found: f"{found[1]}{text.strip()}\n{found[2]}", before), "utf-8")
+
+
+def plain(figures: Mapping[str, Figure]) -> dict[str, dict[str, float | None]]:
+    """Return figures as JSON holds them, unrounded; what is no number is null."""
+    return {
+        name: {key: value if np.isfinite(value) else None for key, value in figure._asdict().items()}
+        for name, figure in figures.items()
+    }
+
+
+def keep(path: Path, name: str, figures: Mapping[str, Any]) -> None:
+    """Put the figures of a table under its name in a JSON file; those of the others stay."""
+    found = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    found[name] = figures
+    path.write_text(json.dumps(found, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")

@@ -8,9 +8,9 @@
 * ``run``: the figures of a training run, where ``--run`` names its folder, which
   ``python -m scrutiq.training RECIPE --out DIR`` wrote.
 
-Prints Markdown and writes each table to its place in the page. ``--quick`` takes two sets of the study and thirty
-photographs, shows that the script runs, and leaves the page alone. Where weights are not at hand, the tables say so and
-have the other judges.
+Prints Markdown and writes each table to its place in the page, and the unrounded figures of the first two to a JSON
+file beside it. ``--quick`` takes two sets of the study and thirty photographs, shows that the script runs, and leaves
+both alone. Where weights are not at hand, the tables say so and have the other judges.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from pathlib import Path
 import _accuracy_fundus as fundus
 import _accuracy_readers as readers
 import _accuracy_run as run
-from _accuracy_tables import write
+from _accuracy_tables import keep, write
 
 from scrutiq.assessors.net import shipped
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/explanation/accuracy.md"
+FIGURES = PAGE.with_suffix(".json")
 TABLES = ("readers", "fundus", "run")
 
 
@@ -55,14 +56,18 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as kept:
                 if args.quick:
                     folder = readers.excerpt(folder, 2, Path(kept))
-                text = readers.report(folder, args.backbone, args.jobs)
+                text, figures = readers.report(folder, args.backbone, args.jobs)
         elif name == "fundus":
-            text = fundus.report(args.data / "fundus_eyeq200", args.research, args.jobs, 30 if args.quick else None)
+            text, figures = fundus.report(
+                args.data / "fundus_eyeq200", args.research, args.jobs, 30 if args.quick else None
+            )
         else:
-            text = run.report(args.run)
+            text, figures = run.report(args.run), None
         print(f"\n## {name}\n\n{text}", flush=True)
         if not args.quick:
             write(PAGE, name, text)
+            if figures is not None:
+                keep(FIGURES, name, figures)
 
 
 if __name__ == "__main__":
