@@ -75,7 +75,6 @@ def kind_by_name(name: str) -> Kind | None:
 
 def kind_by_content(head: bytes, name: str = "") -> Kind | None:
     """Return what the first `HEAD_BYTES` bytes of a file are."""
-    from scrutiq.imaging.dicom_stream import is_dicom
     from scrutiq.imaging.nifti import is_nifti
 
     # DICOM first: a file may be DICOM and TIFF at once (PS3.10, section 7.1).
@@ -94,6 +93,8 @@ def kind_by_content(head: bytes, name: str = "") -> Kind | None:
         return Kind.NIFTI
     if head[:4] in (b"PK\3\4", b"PK\5\6"):
         return Kind.ARRAY if name.lower().endswith(".npz") else Kind.ZIP
+    from scrutiq.imaging.dicom_stream import is_dicom  # last, and here: only what may be DICOM loads pydicom
+
     return Kind.DICOM if is_dicom(head, name) else None
 
 
