@@ -32,7 +32,7 @@ from scrutiq.metrics.reader_protocol import (
     rank_agreement,
 )
 from scrutiq.training.net import reader_study
-from scrutiq.training.net.run import PENALTIES
+from scrutiq.training.net.reader_study import PENALTIES
 
 TARGET_ONLY = ("niqe", "brisque", "piqe")
 WITH_REFERENCE = ("psnr", "ssim", "vif", "gmsd")

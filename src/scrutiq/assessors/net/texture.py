@@ -1,7 +1,7 @@
 """Statistics of noise, texture and detail, and how they change from a normal and a low dose to a denoised CT image.
 
-They are what the judgement on the rubric ``ct-denoising`` rests on beside the embedding: twelve methods and twenty
-sets are too few for a network to learn them. All work on display levels, in [0, 255], inside the part of the image that
+They are what the judgement on the rubric ``ct-denoising`` rests on: twelve methods and twenty sets are too few for a
+network to learn it from. All work on display levels, in [0, 255], inside the part of the image that
 is neither black nor white.
 """
 

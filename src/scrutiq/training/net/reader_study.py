@@ -22,7 +22,10 @@ from scrutiq.core import Modality
 from scrutiq.datasets.published import ct_denoising_readers
 from scrutiq.imaging import read
 
-__all__ = ["Study", "fit_linear", "leave_denoisers_out", "leave_sets_out", "normalise", "study"]
+__all__ = ["PENALTIES", "Study", "fit_linear", "leave_denoisers_out", "leave_sets_out", "normalise", "study"]
+
+#: Ridge penalty of the maps without and with a reference, and the same for every fold.
+PENALTIES = {"alone": 100.0, "with_reference": 10.0}
 
 Values = npt.NDArray[np.float64]
 Shown = npt.NDArray[np.uint8]

@@ -43,8 +43,6 @@ VERSION = "1"
 STUDY = "ct_denoising_readers"
 #: A lesion is no fault: the heads learn it so as not to take it for one.
 SILENT = ("ct.inserted_lesion",)
-#: Of the linear maps to the readers' scores, without and with a reference.
-PENALTIES = {"alone": 100.0, "with_reference": 10.0}
 PROXY_NOTE = (
     "The score was learnt from a formula of dose and number of views (ldct-factorial), not from radiologists; it "
     "orders noise and streaks, and knows nothing else that a reader would mark down."
@@ -259,7 +257,7 @@ def _readers(folder: Path, backbone: Backbone, path: Path) -> RubricCard:
     """Fit the linear maps to the reader study and return the card, with residuals of sets that were left out."""
     study = reader_study.study(folder, backbone)
     linears, spreads = [], []
-    for values, penalty in zip((study.alone, study.against), PENALTIES.values(), strict=True):
+    for values, penalty in zip((study.alone, study.against), reader_study.PENALTIES.values(), strict=True):
         linears.append(reader_study.fit_linear(values, study.scores, penalty))
         held = reader_study.leave_sets_out(values, study.scores, study.group, penalty) - study.scores
         spreads.append(FrozenDict({name: _spread(held[:, i]) for i, name in enumerate(DIMENSIONS)}))
