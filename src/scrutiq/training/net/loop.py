@@ -196,11 +196,18 @@ def losses(kind: Tensor, severity: Tensor, change: Tensor, proxy: Tensor, batch:
     weight = known * torch.where(present > 0, (truth / 0.3).clamp(0.1, 1), 1.0)
     count = known.any(1).sum().clamp_min(1)
     entropy = functional.binary_cross_entropy_with_logits(kind, present, weight, reduction="sum") / count
+    # Which of the kinds it is, or none (logit 0): the other question that a reader asks.
+    logits = torch.where(known, kind, torch.full_like(kind, -1e4))
+    share = torch.log_softmax(torch.cat([torch.zeros_like(kind[:, :1]), logits], 1), 1)
+    faults = present.sum(1, keepdim=True)
+    target = torch.cat([(faults == 0).float(), present / faults.clamp_min(1)], 1)
+    which = -((target * share).sum(1) * known.any(1)).sum() / count
     error = (severity.sigmoid() - truth).square() * known * torch.where(present > 0, 4.0, 0.15)
     said = ~batch.proxy.isnan()
     proxies = ((proxy - batch.proxy.nan_to_num()).square() * said).sum() / said.sum().clamp_min(1)
     return {
         "kind": entropy,
+        "which": which,
         "severity": error.sum() / count,
         "change": 1.5 * functional.smooth_l1_loss(change, batch.change),
         "proxy": 4 * proxies,

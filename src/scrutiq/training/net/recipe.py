@@ -98,6 +98,8 @@ class NetRecipe(Noun):
         Least severity that is made.
     second_fault : float
         Share of the training samples with a second fault.
+    variants : int
+        Scenes that are made of each base of the training: itself, and others mirrored, turned or in another tone.
     modalities : mapping
     graded : mapping of Modality to str
         Bases with grades of people for the rubric ``medq``: today ``fundus_eyeq200``.
@@ -114,6 +116,7 @@ class NetRecipe(Noun):
     seed: int
     mildest: float = 0.08
     second_fault: float = 0.15
+    variants: Annotated[int, Field(ge=1)] = 1
     modalities: dict[Modality, ModalityData]
     graded: dict[Modality, Literal["fundus_eyeq200"]] = {}  # noqa: RUF012
     samples: int | None = None

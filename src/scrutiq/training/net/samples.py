@@ -58,16 +58,20 @@ class Scene:
     modality : Modality
     longest : int
         Longest side, pixels; a larger base is averaged down to it. 0: as it is.
+    variant : int
+        0 is the base itself; others are seen from another side, and where values have no unit in another tone.
     """
 
     base: BaseImage
     part: str
     modality: Modality
     longest: int = 0
+    variant: int = 0
 
     @property
     def id(self) -> str:
-        return f"{self.base.id}@{self.longest}" if self.longest else self.base.id
+        size = f"@{self.longest}" if self.longest else ""
+        return self.base.id + size + (f"~{self.variant}" if self.variant else "")
 
     def read(self) -> Image:
         """Return the image, in stored units."""
@@ -121,7 +125,9 @@ def scenes(recipe: NetRecipe, data: Path) -> list[Scene]:
                 of = {image.group: "test" for image in images}
             else:
                 continue
-            found += [Scene(image, of[image.group], modality, settings.longest) for image in images]
+            for image in images:
+                variants = recipe.variants if of[image.group] == "train" else 1
+                found += [Scene(image, of[image.group], modality, settings.longest, v) for v in range(variants)]
     return found
 
 
@@ -242,7 +248,28 @@ def _read_scene(scene: Scene) -> Image:
         resize: Any = transform.resize
         pixels = resize(image.pixels, size, anti_aliasing=True, preserve_range=True, order=1)
         image = image.replace(pixels=pixels.astype(np.float32), valid=None)
-    return image
+    return image if scene.variant == 0 else _varied(image, scene)
+
+
+def _varied(image: Image, scene: Scene) -> Image:
+    """Return a scene mirrored, turned where no side is up, and with its tone changed where values have no unit."""
+    rng = np.random.default_rng([scene.variant, *scene.base.id.encode()])
+    pixels = np.asarray(image.pixels)
+    valid = image.valid
+    turned = scene.modality in (Modality.HISTOPATHOLOGY, Modality.ENDOSCOPY)
+    # The first variant is mirrored for certain; what comes after is drawn.
+    mirrored, turns = scene.variant % 2 == 1, int(rng.integers(4)) if turned else 0
+
+    def moved(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.rot90(array[:, ::-1] if mirrored else array, turns)
+
+    pixels, valid = moved(pixels), None if valid is None else moved(valid)
+    if scene.modality is not Modality.CT:
+        low, high = image.data_range or (float(pixels.min()), float(pixels.max()))
+        power = np.exp(rng.uniform(-0.25, 0.25, pixels.shape[2:] or None))
+        pixels = low + (high - low) * np.clip((pixels - low) / (high - low), 0, 1) ** power
+    spacing = image.spacing if image.spacing is None or turns % 2 == 0 else image.spacing[::-1]
+    return image.replace(pixels=np.ascontiguousarray(pixels, np.float32), valid=valid, spacing=spacing)
 
 
 def _make(one: Plan) -> tuple[dict[str, Any], Levels, Levels]:
