@@ -11,7 +11,8 @@ and weights. The candidates:
 * gradient-boosted trees on hand-made measurements: the texture statistics and the statistics of the domain check
   (scikit-learn's histogram gradient boosting, which has to be installed), one classifier, and one regressor of severity
   a kind and modality;
-* a mixture, which is what ships: the heads on embedding and measurements together.
+* the same trees on the measurements and how they differ from those of the reference;
+* a mixture: the heads on embedding and measurements together.
 
 Prints Markdown: macro-F1 of the kind at severe and mild, rank correlation of the severity within a kind, on groups that
 no candidate saw; megabytes; milliseconds for a 512 x 512 image on one thread. Writes ``candidates.json`` to ``DIR2``.
@@ -114,7 +115,7 @@ def main() -> None:
     import torch
 
     from scrutiq.training.net.export import export_backbone
-    from scrutiq.training.net.heads import look_samples
+    from scrutiq.training.net.heads import look_samples, references
     from scrutiq.training.net.loop import fit_backbone, vocabulary
 
     out = args.out or args.run / "candidates"
@@ -132,6 +133,11 @@ def main() -> None:
     runs: dict[str, tuple[Any, Path | None, Any]] = {
         "residual network": (headed(recipe, rows, embedded, names), own, Backbone(own).embed),
         "measurements, boosted trees": (boosted(recipe, rows, hand, names), None, measurements),
+        "measurements beside those of the reference, boosted trees": (
+            boosted(recipe, rows, np.concatenate([hand, hand - hand[references(rows)]], 1), names),
+            None,
+            measurements,
+        ),
         "network and measurements": (headed(recipe, rows, vectors, names), own, partial(look, Backbone(own))),
     }
     if args.transformer_steps:

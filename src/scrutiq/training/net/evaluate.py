@@ -43,7 +43,7 @@ def kind_figures(
     dict
         By modality: ``groups``, ``claimed``, and for ``severe`` and ``mild`` ``n``, ``macro_f1`` and its 95 % interval
         from a bootstrap that draws groups; ``severity_srocc`` with the least, the median and the mean over kinds and
-        the value of each.
+        the value of each, where a kind has five samples.
     """
     found: dict[str, Any] = {}
     said = [names[i] if p >= 0.5 else NONE for i, p in zip(probability.argmax(1), probability.max(1), strict=True)]
@@ -70,12 +70,13 @@ def kind_figures(
                 value = srocc([severity[i, column[name]] for i in those], [rows[i]["steps"][0][1] for i in those])
                 within[name] = 0.0 if value is None else value
         values = np.array(list(within.values()))
-        figures["severity_srocc"] = {
-            "least": float(values.min()),
-            "median": float(np.median(values)),
-            "mean": float(values.mean()),
-            "by_kind": within,
-        }
+        if len(values):
+            figures["severity_srocc"] = {
+                "least": float(values.min()),
+                "median": float(np.median(values)),
+                "mean": float(values.mean()),
+                "by_kind": within,
+            }
         found[modality] = figures
     return found
 

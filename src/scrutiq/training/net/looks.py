@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,7 @@ from scrutiq.training.net.samples import degradations_of, scenes
 
 __all__ = ["Feature", "Look", "Row", "grey", "looks", "rows"]
 
+T = TypeVar("T")
 Levels = npt.NDArray[np.uint8]
 #: From planes, float32 (3, H, W) in [0, 1], to a vector.
 Feature = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
@@ -117,11 +120,11 @@ def looks(recipe: NetRecipe, data: Path, *, share: float = 1.0) -> Iterator[Look
     data : Path
         The data folder.
     share : float
-        Of the looks that are made of each source, for a short run.
+        Of the images, and of the looks that are made of each, for a short run.
     """
     yield from _inside(recipe, data, share)
     yield from _wrong(recipe, data, share)
-    for one in outliers(data=data):
+    for one in _thinned(outliers(data=data), lambda one: (one.kind, one.part), share):
         own = one.kind in recipe.modalities
         if own and one.path is None:
             continue  # a drawing is no image of the domain
@@ -141,6 +144,16 @@ def looks(recipe: NetRecipe, data: Path, *, share: float = 1.0) -> Iterator[Look
         state = "drawn" if one.path is None and one.part == "fit" else "varied"
         for look in _outside(shown, one.kind, one.source, one.part, rng, count):
             yield replace(look, state=state)
+
+
+def _thinned(found: Iterable[T], kind: Callable[[T], Hashable], share: float) -> Iterator[T]:
+    """Yield a share of what is of each kind, the first always, evenly spread."""
+    seen: Counter[Hashable] = Counter()
+    for one in found:
+        place = seen[kind(one)]
+        seen[kind(one)] += 1
+        if int(place * share) > int((place - 1) * share) or place == 0:
+            yield one
 
 
 def _rng(*parts: object) -> np.random.Generator:
@@ -171,8 +184,8 @@ def _own(
 
 
 def _inside(recipe: NetRecipe, data: Path, share: float) -> Iterator[Look]:
-    found = scenes(recipe, data)
-    for scene in found:
+    found = [scene for scene in scenes(recipe, data) if scene.variant == 0]
+    for scene in _thinned(found, lambda one: (one.modality, one.part), share):
         part = {"train": "fit"}.get(scene.part, scene.part)
         image, modality = scene.read(), scene.modality
         alike = sum(one.part == scene.part and one.modality is modality for one in found)

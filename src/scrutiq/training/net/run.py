@@ -293,7 +293,7 @@ def _domain(
     def embedded(seen: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return backbone.embed_whole(np.moveaxis(np.rint(255 * seen), 0, -1).astype(np.uint8))
 
-    found = list(look_rows(looks(recipe, data, share=0.1 if short else 1.0), (statistics, embedded)))
+    found = list(look_rows(looks(recipe, data, share=0.15 if short else 1.0), (statistics, embedded)))
     fitted = domain.fit(found, [m.value for m in recipe.modalities], len(STATISTICS))
     path.write_bytes(fitted.model.to_bytes())
     test = [row for row in found if row.part == "test"]
