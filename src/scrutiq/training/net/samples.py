@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from scrutiq.assessors.net.gauges import gauge
 from scrutiq.assessors.net.planes import STRIDE, levels
 from scrutiq.core import Image, Modality, Window
 from scrutiq.datasets.bases import BaseImage, bases
@@ -291,6 +292,7 @@ def _make(one: Plan) -> tuple[dict[str, Any], Levels, Levels]:
         "window": one.window,
         "shape": list(shown.shape),
         "change": [round(float(value), 4) for value in change],
+        "gauges": [float(f"{value:.6g}") if np.isfinite(value) else None for value in gauge(image)],
         **facts,
     }
     return row, shown, grid

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scrutiq.assessors.net.gauges import gauge, gauges
+from scrutiq.core import HU, Image, Modality
+from scrutiq.degradations import degradations, get
+from scrutiq.metrics import measure
+
+
+@pytest.mark.parametrize("modality", [Modality.CT, Modality.MR, Modality.FUNDUS])
+def test_every_degradation_brings_its_measurement_once(modality: Modality) -> None:
+    names = gauges(modality)
+    assert len(set(names)) == len(names)
+    for entry in degradations(modality):
+        assert entry.volume or entry.measurement.name in names
+
+
+def test_values_are_those_of_the_measurements_and_what_has_none_is_missing(rng: np.random.Generator) -> None:
+    pixels = np.full((128, 128), -1000.0)
+    pixels[20:108, 20:108] = 40 + 12 * rng.standard_normal((88, 88))
+    image = Image(pixels=pixels, modality=Modality.CT, unit=HU, spacing=(0.7, 0.7))
+    found = dict(zip(gauges(Modality.CT), gauge(image).tolist(), strict=True))
+    for name, measured in measure(image).items():
+        assert found[name] == pytest.approx(measured.value, rel=1e-5)
+    rings = get("ct.ring").measure(image)
+    assert rings is not None
+    assert found[get("ct.ring").measurement.name] == pytest.approx(rings.value, rel=1e-5)
+    assert np.isnan(found["noise"])  # the noise of an image in HU is noise_hu
