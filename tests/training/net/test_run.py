@@ -18,6 +18,9 @@ from scrutiq.degradations import get  # noqa: E402
 from scrutiq.imaging import read  # noqa: E402
 from scrutiq.rubrics import load as rubric  # noqa: E402
 from scrutiq.training.net import load_net_recipe, train_net  # noqa: E402
+from scrutiq.training.net.export import export_backbone  # noqa: E402
+from scrutiq.training.net.loop import fit_backbone  # noqa: E402
+from scrutiq.training.net.samples import Samples, make_samples, plan, scenes  # noqa: E402
 
 RECIPE = Path(str(resources.files("scrutiq.training"))) / "recipes" / "net_base.yaml"
 DEMO = Path(__file__).parents[3] / "demo"
@@ -76,9 +79,15 @@ def test_the_assessor_opens_the_folder_and_refuses_a_changed_file(run: Path, tmp
         load(folder)
 
 
-def test_a_second_run_makes_nothing_again(run: Path, shared: Path) -> None:
-    before = (run / "samples" / "pixels.bin").stat().st_mtime_ns
-    weights = (run / "weights" / "backbone.onnx").read_bytes()
-    train_net(load_net_recipe(RECIPE), shared, run, short=True, log=lambda line: None)
-    assert (run / "samples" / "pixels.bin").stat().st_mtime_ns == before
-    assert (run / "weights" / "backbone.onnx").read_bytes() == weights
+def test_going_on_makes_and_learns_nothing_again(run: Path, shared: Path) -> None:
+    recipe = load_net_recipe(RECIPE).shortened()
+    before = (run / "samples" / "pixels.bin").stat()
+    make_samples(plan(recipe, scenes(recipe, shared)), run / "samples", jobs=1)
+    after = (run / "samples" / "pixels.bin").stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    lines: list[str] = []
+    backbone = fit_backbone(recipe, Samples(run / "samples"), run, lines.append)
+    assert recipe.schedule is not None
+    assert lines == [f"going on from step {recipe.schedule.steps}"]
+    export_backbone(backbone, run / "again.onnx")
+    assert (run / "again.onnx").read_bytes() == (run / "weights" / "backbone.onnx").read_bytes()
