@@ -57,7 +57,7 @@ def test_no_group_is_in_two_parts_and_any_beginning_is_a_fair_selection(recipe: 
     tested = {s.base.group for s in found if s.part == "test" and s.modality is Modality.CT}
     assert len(tested) >= 10
     plans = plan(recipe, found)
-    assert len({one.id for one in plans}) == len(plans) == recipe.samples
+    assert len({one.id for one in plans}) == len(plans)
     first = Counter(one.steps[0][0] for one in plans[len(plans) // 2 :] if one.steps and one.scene.part == "train")
     every = Counter(one.steps[0][0] for one in plans if one.steps and one.scene.part == "train")
     for name in degradations_of(Modality.CT):
