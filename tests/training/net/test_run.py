@@ -18,9 +18,6 @@ from scrutiq.degradations import get  # noqa: E402
 from scrutiq.imaging import read  # noqa: E402
 from scrutiq.rubrics import load as rubric  # noqa: E402
 from scrutiq.training.net import load_net_recipe, train_net  # noqa: E402
-from scrutiq.training.net.export import export_backbone  # noqa: E402
-from scrutiq.training.net.loop import fit_backbone  # noqa: E402
-from scrutiq.training.net.samples import Samples, make_samples, plan, scenes  # noqa: E402
 
 RECIPE = Path(str(resources.files("scrutiq.training"))) / "recipes" / "net_base.yaml"
 DEMO = Path(__file__).parents[3] / "demo"
@@ -31,7 +28,7 @@ pytestmark = pytest.mark.shared
 @pytest.fixture(scope="module")
 def run(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run")
-    train_net(load_net_recipe(RECIPE), shared, out, short=True, log=lambda line: None)
+    train_net(load_net_recipe(RECIPE), shared, out, jobs=2, short=True, log=lambda line: None)
     return out
 
 
@@ -77,17 +74,3 @@ def test_the_assessor_opens_the_folder_and_refuses_a_changed_file(run: Path, tmp
         (folder / file.name).write_bytes(content + b"\0" if file.name == "heads.onnx" else content)
     with pytest.raises(InputError, match=r"not the one that was trained"):
         load(folder)
-
-
-def test_going_on_makes_and_learns_nothing_again(run: Path, shared: Path) -> None:
-    recipe = load_net_recipe(RECIPE).shortened()
-    before = (run / "samples" / "pixels.bin").stat()
-    make_samples(plan(recipe, scenes(recipe, shared)), run / "samples", jobs=1)
-    after = (run / "samples" / "pixels.bin").stat()
-    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-    lines: list[str] = []
-    backbone = fit_backbone(recipe, Samples(run / "samples"), run, lines.append)
-    assert recipe.schedule is not None
-    assert lines == [f"going on from step {recipe.schedule.steps}"]
-    export_backbone(backbone, run / "again.onnx")
-    assert (run / "again.onnx").read_bytes() == (run / "weights" / "backbone.onnx").read_bytes()

@@ -318,7 +318,7 @@ def _wrong(recipe: NetRecipe, data: Path, share: float) -> Iterator[Look]:
             continue
         images = list(one.images(data, clean=one.has_clean_images))
         part = "fit" if one.shipped_weights or not recipe.shipped else "test"
-        for image in _some(images, 60):
+        for image in _some(images, max(2, round(60 * share))):
             if one.modality is None and "/J2KR/" not in image.file:
                 continue
             picture = image.read()
