@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from scrutiq.core import InputError, Noun
 
-__all__ = ["Data", "Network", "Recipe", "load_recipe"]
+__all__ = ["Data", "Network", "Recipe", "load_recipe", "read_recipe"]
+
+R = TypeVar("R", bound=Noun)
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -140,15 +142,20 @@ class Recipe(Noun):
 
 
 def load_recipe(path: str | Path) -> Recipe:
-    """Read a recipe.
+    """Read a recipe of denoisers; see `read_recipe`."""
+    return read_recipe(path, Recipe)
+
+
+def read_recipe(path: str | Path, kind: type[R]) -> R:
+    """Read a recipe of a kind.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or is not a recipe.
+        If the file cannot be read, or is not such a recipe.
     """
     try:
-        return Recipe.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
+        return kind.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
     except OSError:
         raise InputError("the recipe cannot be read; check the path.", str(path)) from None
     except yaml.YAMLError:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scrutiq.assessors.net.planes import luma
 from scrutiq.assessors.net.statistics import STATISTICS, statistics
 from scrutiq.core import UsageError
 from scrutiq.training.net.domain import Declined, Fit, evaluate, fit, label
-from scrutiq.training.net.looks import Look, Row, grey, looks, rows
+from scrutiq.training.net.looks import Look, Row, looks, rows
 from scrutiq.training.net.recipe import load_net_recipe
 
 RECIPE = Path(__file__).parents[3] / "src" / "scrutiq" / "training" / "recipes" / "net_base.yaml"
@@ -101,8 +102,8 @@ def test_colour_made_grey_is_a_kind_of_its_own_and_not_tried_under_its_own_claim
 
 
 def test_grey_is_luma() -> None:
-    assert grey(np.array([[[255, 0, 0]]], dtype=np.uint8)).tolist() == [[76]]
-    assert grey(np.array([[9]], dtype=np.uint8)).tolist() == [[9]]
+    assert luma(np.array([[[255, 0, 0]]], dtype=np.uint8)).tolist() == [[76]]
+    assert luma(np.array([[9]], dtype=np.uint8)).tolist() == [[9]]
 
 
 def test_rows_put_the_features_one_after_the_other() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scrutiq.assessors.net.embedding import Backbone, Embedding
-from scrutiq.assessors.net.planes import planes
+from scrutiq.assessors.net.planes import luma, planes
 from scrutiq.assessors.net.statistics import statistics
 from scrutiq.assessors.net.texture import texture
 
@@ -54,7 +54,7 @@ class Look:
 
 def look(backbone: Backbone, shown: Shown) -> Look:
     """Return the look of display levels, uint8, shape (H, W) or (H, W, 3), of at least 8 pixels a side."""
-    grey = shown if shown.ndim == 2 else np.rint(shown @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    grey = luma(shown)
     top, left = (max(0, (side - _PART) // 2) for side in grey.shape)
     part = grey[top : top + _PART, left : left + _PART]
     seen = planes(shown)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scrutiq.core import Image, Modality, Window
 from scrutiq.imaging import display_range, render
 
-__all__ = ["SOFT_TISSUE", "STRIDE", "THUMBNAIL", "levels", "planes", "thumbnail"]
+__all__ = ["SOFT_TISSUE", "STRIDE", "THUMBNAIL", "levels", "luma", "planes", "thumbnail"]
 
 #: Pixels of the image to a cell of the feature map, on each side.
 STRIDE = 16
@@ -37,6 +37,11 @@ def levels(image: Image, window: Window | None = None) -> npt.NDArray[np.uint8]:
     if shown.ndim == 3 and (shown[..., 0] == shown[..., 1]).all() and (shown[..., 1] == shown[..., 2]).all():
         shown = shown[..., 0]
     return shown
+
+
+def luma(shown: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return display levels in grey, uint8, shape (H, W) (ITU-R BT.601)."""
+    return shown if shown.ndim == 2 else np.rint(shown @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
 
 
 def planes(shown: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

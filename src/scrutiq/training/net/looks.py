@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from scrutiq.assessors.net.planes import SOFT_TISSUE, levels, planes
+from scrutiq.assessors.net.planes import SOFT_TISSUE, levels, luma, planes
 from scrutiq.core import Image, InputError, Modality, Window
 from scrutiq.datasets.bases import BaseImage, base, bases
 from scrutiq.datasets.outliers import cut_out, outliers, varied
@@ -28,7 +28,7 @@ from scrutiq.degradations import make
 from scrutiq.training.net.recipe import NetRecipe
 from scrutiq.training.net.samples import degradations_of, scenes
 
-__all__ = ["Feature", "Look", "Row", "grey", "looks", "rows"]
+__all__ = ["Feature", "Look", "Row", "looks", "rows"]
 
 T = TypeVar("T")
 Levels = npt.NDArray[np.uint8]
@@ -94,11 +94,6 @@ class Row:
     state: str
     grey: bool
     features: npt.NDArray[np.float32]
-
-
-def grey(shown: Levels) -> Levels:
-    """Return the luma of display levels (ITU-R BT.601)."""
-    return np.round(shown @ np.array([0.299, 0.587, 0.114])).astype(np.uint8) if shown.ndim == 3 else shown
 
 
 def rows(found: Iterator[Look], features: Sequence[Feature]) -> Iterator[Row]:
@@ -171,7 +166,7 @@ def _outside(shown: Levels, kind: str, source: str, part: str, rng: np.random.Ge
             made = _handled(made, rng)
         yield Look(made, kind, source, part, "varied")
         if shown.ndim == 3:
-            yield Look(grey(made if number % 2 == 0 else varied(shown, rng)), kind, source, part, "varied", True)
+            yield Look(luma(made if number % 2 == 0 else varied(shown, rng)), kind, source, part, "varied", True)
 
 
 def _own(

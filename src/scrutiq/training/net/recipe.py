@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from scrutiq.core import InputError, Modality
 from scrutiq.core.noun import Noun
 from scrutiq.datasets.bases import base
+from scrutiq.training.recipe import read_recipe
 
 __all__ = ["Backbone", "ModalityData", "NetRecipe", "Schedule", "is_net_recipe", "load_net_recipe"]
 
@@ -191,15 +192,6 @@ def load_net_recipe(path: str | Path) -> NetRecipe:
     InputError
         If the file cannot be read, is not a recipe, or trains shipped weights on a base that does not allow it.
     """
-    try:
-        recipe = NetRecipe.model_validate(yaml.safe_load(Path(path).read_text("utf-8")))
-    except OSError:
-        raise InputError("the recipe cannot be read; check the path.", str(path)) from None
-    except yaml.YAMLError:
-        raise InputError("the recipe is not valid YAML.", str(path)) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the recipe"
-        raise InputError(f"not a recipe: {where}: {first['msg']}.", str(path)) from None
+    recipe = read_recipe(path, NetRecipe)
     recipe.check_licences()
     return recipe

@@ -24,6 +24,7 @@ from scrutiq.assessors.net.readers import DIMENSIONS, Readers, write
 from scrutiq.assessors.net.statistics import STATISTICS, statistics
 from scrutiq.core import FrozenDict, Modality
 from scrutiq.datasets.bases import base
+from scrutiq.metrics.conformal import quantile
 from scrutiq.training.net import domain, grades, reader_study
 from scrutiq.training.net.evaluate import factorial_figures, kind_figures, map_figures
 from scrutiq.training.net.export import export_backbone, export_heads
@@ -235,10 +236,10 @@ def _judged(row: dict[str, Any], part: str) -> bool:
 
 
 def _spread(residual: Values, coverage: float = 0.9) -> Spread:
-    """Return standard deviation and split-conformal half-width of residuals (Lei et al., J Am Stat Assoc 2018)."""
-    known = np.sort(np.abs(residual[~np.isnan(residual)]))
-    rank = min(len(known) - 1, int(np.ceil((len(known) + 1) * coverage)) - 1)
-    return Spread(sd=max(1e-3, float(np.sqrt((known**2).mean()))), half_width=max(1e-3, float(known[rank])))
+    """Return standard deviation and split-conformal half-width of residuals."""
+    known = np.abs(residual[~np.isnan(residual)])
+    half_width = min(quantile(known, coverage), float(known.max()))  # of too few, the largest
+    return Spread(sd=max(1e-3, float(np.sqrt((known**2).mean()))), half_width=max(1e-3, half_width))
 
 
 def _proxy_card(rows: Rows, alone: Said, compared: Said) -> RubricCard:
