@@ -16,13 +16,13 @@ import torch
 from scipy.optimize import minimize
 
 from scrutiq import rubrics
-from scrutiq.assessors.net import shipped
+from scrutiq.assessors.net import installed, shipped
 from scrutiq.assessors.net.card import CARD, Card, RubricCard, Spread
 from scrutiq.assessors.net.embedding import Backbone
 from scrutiq.assessors.net.planes import STRIDE
 from scrutiq.assessors.net.readers import DIMENSIONS, Readers, write
 from scrutiq.assessors.net.statistics import STATISTICS, statistics
-from scrutiq.core import FrozenDict, Modality
+from scrutiq.core import FrozenDict, InputError, Modality
 from scrutiq.datasets.bases import base
 from scrutiq.metrics.conformal import quantile
 from scrutiq.training.net import domain, grades, reader_study
@@ -109,8 +109,15 @@ def train_net(
     -------
     dict
         What ``run.json`` holds.
+
+    Raises
+    ------
+    InputError
+        If a base may not be trained on, or the backbone of ``net:base`` is asked for and not here.
     """
     recipe.check_licences()
+    if recipe.backbone == "base" and not installed():
+        raise InputError("the recipe takes the backbone of net:base, whose weights are not here; train these first.")
     recipe = recipe.shortened() if short else recipe
     began = time.monotonic()
     weights = out / "weights"
