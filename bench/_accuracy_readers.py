@@ -16,7 +16,6 @@ import numpy as np
 from _accuracy_tables import DRAWS, cell, plain, table
 
 import scrutiq
-from scrutiq.assessors.net.embedding import Backbone
 from scrutiq.assessors.net.readers import DIMENSIONS
 from scrutiq.datasets.published import ct_denoising_readers
 from scrutiq.imaging import read
@@ -38,7 +37,7 @@ TARGET_ONLY = ("niqe", "brisque", "piqe")
 WITH_REFERENCE = ("psnr", "ssim", "vif", "gmsd")
 REGIONS = {"abdomen": "abdomen", "brain": "head"}
 READER, LOOKUP, MEASURED = "a radiologist against the other two", "denoiser lookup", "`measured:`"
-NET, NORMALISED = "`net:base`", "`net:base`, normalised"
+NET, RAW = "`net:base`", "the same maps, intensity not normalised"
 REFERENCE = ", with references"
 
 #: What hand-made features with extra-trees reach (issue 4); with the lookup they are the bar of the first table.
@@ -92,7 +91,7 @@ def baselines(folder: Path, files: tuple[str, str]) -> dict[str, list[float]]:
     return said
 
 
-def judges(folder: Path, backbone: Path, jobs: int) -> tuple[Design, dict[str, Judge]]:
+def judges(folder: Path, jobs: int) -> tuple[Design, dict[str, Judge]]:
     """Return the study's design and every judge in the order of the tables."""
     records = [r for r in ct_denoising_readers.load(folder).records if not r.extra["design_constant"]]
     readers = sorted({name for r in records for given in r.readers.values() for name in given})
@@ -105,7 +104,7 @@ def judges(folder: Path, backbone: Path, jobs: int) -> tuple[Design, dict[str, J
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         measured = list(pool.map(partial(baselines, folder), files, chunksize=8))
     found = {READER: Judge(ratings, ratings, others(ratings)), LOOKUP: Judge(lookup(design, scores), None, scores)}
-    nets = _nets(folder, backbone, [r.id for r in records]) if backbone.is_file() else {}
+    nets = _nets(folder, [r.id for r in records])
 
     def fixed(name: str) -> Judge:
         missing = [np.nan] * len(DIMENSIONS)
@@ -119,10 +118,10 @@ def judges(folder: Path, backbone: Path, jobs: int) -> tuple[Design, dict[str, J
     return design, found
 
 
-def _nets(folder: Path, path: Path, ids: list[str]) -> dict[str, Judge]:
-    backbone, found = Backbone(path), {}
-    for title, normalised in ((NET, False), (NORMALISED, True)):
-        study = reader_study.study(folder, backbone, normalised=normalised)
+def _nets(folder: Path, ids: list[str]) -> dict[str, Judge]:
+    found = {}
+    for title, normalised in ((NET, True), (RAW, False)):
+        study = reader_study.study(folder, normalised=normalised)
         if list(study.ids) != ids:
             raise SystemExit("the study's features are not of the same images in the same order.")
         for ending, values, penalty in (
@@ -137,9 +136,9 @@ def _nets(folder: Path, path: Path, ids: list[str]) -> dict[str, Judge]:
     return found
 
 
-def report(folder: Path, backbone: Path, jobs: int) -> tuple[str, dict[str, Any]]:
+def report(folder: Path, jobs: int) -> tuple[str, dict[str, Any]]:
     """Return the tables, and their figures."""
-    design, found = judges(folder, backbone, jobs)
+    design, found = judges(folder, jobs)
     ratings = found[READER].sets
     sets, left, alone, order = {}, {}, {}, {}
     for name, one in found.items():
@@ -154,8 +153,7 @@ def report(folder: Path, backbone: Path, jobs: int) -> tuple[str, dict[str, Any]
     size = ", ".join(f"{name} {n} images" for name, n in count.items())
     parts = [
         f"{size}, {len(set(design.group))} sets a region, {len(set(design.denoiser))} denoisers. "
-        f"Of {ratings.size} ratings {int(np.isnan(ratings).sum())} are missing."
-        + ("" if NET in found else " The weights of `net:base` were not at hand in this run."),
+        f"Of {ratings.size} ratings {int(np.isnan(ratings).sum())} are missing.",
         "### Sets left out: rank correlation with the readers",
         _figures(sets),
         "### What is left when the denoiser's mean is subtracted",
@@ -166,8 +164,7 @@ def report(folder: Path, backbone: Path, jobs: int) -> tuple[str, dict[str, Any]
         "### Two denoisers left out: how often they are ordered as the readers ordered them",
         _ordered(order),
     ]
-    if NET in found:
-        parts += ["### Beside what was asked", "\n".join(_verdicts(sets, left, order))]
+    parts += ["### Beside what was asked", "\n".join(_verdicts(sets, left, order))]
     figures: dict[str, Any] = {
         title: {name: plain(dict(zip(_head()[1:], _row(one), strict=True))) for name, one in given.items()}
         for title, given in (
@@ -220,7 +217,7 @@ def _verdicts(
             f"* {name}: at least the larger of the lookup and hand-made features with extra-trees in "
             f"{int((got >= bar).sum())} of {len(bar)}" + (f"; not in {', '.join(short)}." if short else ".")
         )
-    for name in (f"{title}{ending}" for title in (NET, NORMALISED) for ending in ("", REFERENCE)):
+    for name in (f"{title}{ending}" for title in (NET, RAW) for ending in ("", REFERENCE)):
         asked = [
             (p, f) for p, f in zip(places, _row(left[name]), strict=True) if p.split(": ")[1] in ("noise", "contrast")
         ]

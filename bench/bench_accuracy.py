@@ -3,7 +3,7 @@
     python bench/bench_accuracy.py [--tables readers,fundus,run] [--run DIR] [--data FOLDER] [--jobs 2] [--quick]
 
 * ``readers``: the blind reader study of CT denoisers. What `net:base` says of an image is said by maps that were fitted
-  without its set, or without its denoiser; the backbone is the one that ships and saw none of the study.
+  without its set, or without its denoiser.
 * ``fundus``: EyeQ's grades of fundus photographs.
 * ``run``: the figures of a training run, where ``--run`` names its folder, which
   ``python -m scrutiq.training RECIPE --out DIR`` wrote.
@@ -24,8 +24,6 @@ import _accuracy_readers as readers
 import _accuracy_run as run
 from _accuracy_tables import keep, write
 
-from scrutiq.assessors.net import shipped
-
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/explanation/accuracy.md"
 FIGURES = PAGE.with_suffix(".json")
@@ -37,7 +35,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data", help="the data folder")
     parser.add_argument("--tables", default=",".join(TABLES), help="which, separated by commas")
     parser.add_argument("--run", type=Path, help="folder of a training run")
-    parser.add_argument("--backbone", type=Path, default=shipped()["base"] / "backbone.onnx")
     parser.add_argument("--research", type=Path, default=ROOT / "weights/net_research", help="weights that know fundus")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="two sets, thirty photographs; the page stays as it is")
@@ -56,7 +53,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as kept:
                 if args.quick:
                     folder = readers.excerpt(folder, 2, Path(kept))
-                text, figures = readers.report(folder, args.backbone, args.jobs)
+                text, figures = readers.report(folder, args.jobs)
         elif name == "fundus":
             text, figures = fundus.report(
                 args.data / "fundus_eyeq200", args.research, args.jobs, 30 if args.quick else None

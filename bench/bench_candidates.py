@@ -1,21 +1,19 @@
-"""Which judge is worth its bytes and milliseconds: three candidates on the same samples, split and labels.
+"""Which judge is worth its bytes and milliseconds: candidates on the same samples, split, labels and heads.
 
     python bench/bench_candidates.py --run DIR [--out DIR2] [--transformer-steps N] [--jobs N]
 
 ``DIR`` is where ``python -m scrutiq.training src/scrutiq/training/recipes/net_base.yaml --out DIR`` wrote its samples
-and weights. The candidates:
+and weights. On top of each candidate stand the same boosted trees, from the image alone:
 
 * the compact residual network of the recipe;
 * a compact vision transformer (16 x 16 patches, 160 channels, 6 blocks), trained with the same code, samples and
-  losses for ``--transformer-steps`` steps, with the same heads on top; left out where these are 0;
-* gradient-boosted trees on hand-made measurements: the texture statistics and the statistics of the domain check
-  (scikit-learn's histogram gradient boosting, which has to be installed), one classifier, and one regressor of severity
-  a kind and modality;
-* the same trees on the measurements and how they differ from those of the reference;
-* a mixture: the heads on embedding and measurements together.
+  losses for as many steps as are given; left out where these are 0;
+* measurements: those of each degradation, the general ones, and statistics of image and texture;
+* a mixture: the residual network beside the measurements.
 
 Prints Markdown: macro-F1 of the kind at severe and mild, rank correlation of the severity within a kind, on groups that
-no candidate saw; megabytes; milliseconds for a 512 x 512 image on one thread. Writes ``candidates.json`` to ``DIR2``.
+no candidate saw; megabytes, and milliseconds for one CT slice of 512 x 512 on one thread, the trees left out. Writes
+``candidates.json`` to ``DIR2``.
 """
 
 from __future__ import annotations
@@ -23,88 +21,59 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scrutiq.assessors.net.embedding import Backbone
-from scrutiq.assessors.net.look import look
-from scrutiq.assessors.net.planes import planes
+from scrutiq.assessors.net.gauges import gauge
+from scrutiq.assessors.net.planes import levels, luma, planes
 from scrutiq.assessors.net.statistics import statistics
 from scrutiq.assessors.net.texture import texture
+from scrutiq.core import Image, Modality
 from scrutiq.training.net.evaluate import kind_figures
+from scrutiq.training.net.heads import Seen, all_heads, look_samples
 from scrutiq.training.net.recipe import Backbone as Shape
 from scrutiq.training.net.recipe import NetRecipe, load_net_recipe
-from scrutiq.training.net.samples import Samples, degradations_of
+from scrutiq.training.net.samples import Samples, scenes
 
-RECIPE = Path(__file__).resolve().parents[1] / "src/scrutiq/training/recipes/net_base.yaml"
-
-
-def measurements(shown: np.ndarray) -> np.ndarray:
-    """Return the hand-made measurements of grey display levels."""
-    return np.concatenate([texture(shown), statistics(planes(shown))])
+ROOT = Path(__file__).resolve().parents[1]
+RECIPE = ROOT / "src/scrutiq/training/recipes/net_base.yaml"
 
 
-def judged(row: dict[str, Any], part: str) -> bool:
-    return row["part"] == part and row["kind"] in ("clean", "degraded")
+def figures(recipe: NetRecipe, rows: list[dict[str, Any]], seen: Seen, jobs: int) -> dict[str, Any]:
+    """Return what trees on what was seen are worth, from the image alone."""
+    from scrutiq.training.net.loop import vocabulary
+    from scrutiq.training.net.run import calibrated, say
+
+    heads = all_heads(tuple(recipe.modalities), rows, seen, jobs, ways=(False,))
+    said = say(heads, recipe, rows, seen, False)
+    scale = calibrated(recipe, rows, said)
+    likely = said.probabilities([scale[Modality(row["modality"])] for row in rows])
+    test = [i for i, row in enumerate(rows) if row["part"] == "test" and row["kind"] in ("clean", "degraded")]
+    return kind_figures([rows[i] for i in test], vocabulary(recipe), likely[test][:, 1:], said.severity[test])
 
 
-def boosted(recipe: NetRecipe, rows: list[dict[str, Any]], values: np.ndarray, names: tuple[str, ...]) -> Any:
-    """Return probability and severity of the test rows by gradient-boosted trees."""
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    test = [i for i, row in enumerate(rows) if judged(row, "test")]
-    probability, severity = np.zeros((len(test), len(names))), np.zeros((len(test), len(names)))
-    for modality in recipe.modalities:
-        train = [i for i, r in enumerate(rows) if judged(r, "train") and r["modality"] == modality.value]
-        mine = [place for place, i in enumerate(test) if rows[i]["modality"] == modality.value]
-        if not mine:
-            continue
-        # A trace of a fault is called none, as the heads are taught to weigh it.
-        label = [rows[i]["steps"][0][0] if rows[i]["steps"] and rows[i]["steps"][0][1] > 0.2 else "none" for i in train]
-        model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=8, learning_rate=0.15, random_state=0)
-        model.fit(values[train], label)
-        said = model.predict_proba(values[[test[p] for p in mine]])
-        for column, name in enumerate(model.classes_):
-            if name in names:
-                probability[mine, names.index(name)] = said[:, column]
-        for name in degradations_of(modality):
-            those = [i for i in train if rows[i]["steps"] and rows[i]["steps"][0][0] == name]
-            regressor = HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=8, min_samples_leaf=5, random_state=0)
-            regressor.fit(values[those], [rows[i]["steps"][0][1] for i in those])
-            severity[mine, names.index(name)] = regressor.predict(values[[test[p] for p in mine]])
-    # The most probable kind is said unless none is more probable.
-    top = probability.max(1, keepdims=True)
-    none = 1 - probability.sum(1, keepdims=True)
-    return np.where((probability == top) & (top > none), np.maximum(probability, 0.5), 0.49 * probability), severity
-
-
-def headed(recipe: NetRecipe, rows: list[dict[str, Any]], vectors: np.ndarray, names: tuple[str, ...]) -> Any:
-    """Return calibrated probability and severity of the test rows by heads on vectors."""
-    from scrutiq.training.net.heads import fit_heads
-    from scrutiq.training.net.run import calibrated, probabilities, say
-
-    said = say(fit_heads(recipe, rows, vectors, seed=recipe.seed), recipe, rows, vectors, False)
-    test = [i for i, row in enumerate(rows) if judged(row, "test")]
-    return probabilities(recipe, rows, test, said, calibrated(recipe, rows, said)), said.severity[test]
-
-
-def milliseconds(function: Any) -> float:
-    shown = np.random.default_rng(0).integers(0, 256, (512, 512)).astype(np.uint8)
-    function(shown)
+def milliseconds(function: Callable[[Image], object], image: Image) -> float:
     times = []
     for _ in range(9):
         began = time.perf_counter()
-        function(shown)
+        function(image)
         times.append(time.perf_counter() - began)
     return 1000 * float(np.median(times))
+
+
+def measured(image: Image) -> None:
+    shown = levels(image)
+    gauge(image), statistics(planes(shown)), texture(luma(shown))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, help="folder of a run of the recipe; without it nothing is done")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data", help="the data folder")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--transformer-steps", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
@@ -115,30 +84,24 @@ def main() -> None:
     import torch
 
     from scrutiq.training.net.export import export_backbone
-    from scrutiq.training.net.heads import look_samples, references
-    from scrutiq.training.net.loop import fit_backbone, vocabulary
+    from scrutiq.training.net.loop import fit_backbone
 
     out = args.out or args.run / "candidates"
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(args.jobs)
     recipe = load_net_recipe(RECIPE)
-    names = vocabulary(recipe)
     folder = args.run / "samples"
     samples = Samples(folder)
     rows = samples.rows
     own = args.run / "weights" / "backbone.onnx"
-    vectors = look_samples(own, samples, folder, args.jobs)
+    whole = look_samples(own, samples, folder, args.jobs)
     size = Backbone(own).embed(np.zeros((64, 64), np.uint8)).vector.size
-    embedded, hand = vectors[:, :size], vectors[:, size:]
-    runs: dict[str, tuple[Any, Path | None, Any]] = {
-        "residual network": (headed(recipe, rows, embedded, names), own, Backbone(own).embed),
-        "measurements, boosted trees": (boosted(recipe, rows, hand, names), None, measurements),
-        "measurements beside those of the reference, boosted trees": (
-            boosted(recipe, rows, np.concatenate([hand, hand - hand[references(rows)]], 1), names),
-            None,
-            measurements,
-        ),
-        "network and measurements": (headed(recipe, rows, vectors, names), own, partial(look, Backbone(own))),
+    nothing = [np.zeros(0, np.float32)] * len(rows)
+    backbone = Backbone(own)
+    runs: dict[str, tuple[Seen, Path | None, Callable[[Image], object]]] = {
+        "residual network": (Seen(whole.looks[:, :size], nothing, nothing), own, lambda i: backbone.embed(levels(i))),
+        "measurements": (Seen(whole.looks[:, size:], whole.measured, whole.pictured), None, measured),
+        "both": (whole, own, lambda i: (backbone.embed(levels(i)), measured(i))),
     }
     if args.transformer_steps:
         shape = Shape(architecture="transformer", widths=(160,), blocks=(6,))
@@ -147,26 +110,27 @@ def main() -> None:
         (out / "transformer").mkdir(exist_ok=True)
         file = out / "transformer.onnx"
         export_backbone(fit_backbone(other, samples, out / "transformer"), file)
-        seen = look_samples(file, samples, folder, args.jobs)[:, : -hand.shape[1]]
-        name = f"vision transformer, {args.transformer_steps} of {recipe.schedule.steps} steps"
-        runs[name] = (headed(other, rows, seen, names), file, Backbone(file).embed)
+        looked = look_samples(file, samples, folder, args.jobs).looks
+        vit = Backbone(file)
+        seen = Seen(looked[:, : looked.shape[1] - (whole.looks.shape[1] - size)], nothing, nothing)
+        runs["vision transformer"] = (seen, file, lambda i: vit.embed(levels(i)))
 
-    test = [row for row in rows if judged(row, "test")]
+    image = next(s for s in scenes(recipe, args.data) if s.modality is Modality.CT).read()
     found: dict[str, Any] = {}
     print("| candidate | modality | macro-F1, severe | macro-F1, mild | severity SROCC, median | MB | ms |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for name, ((probability, severity), file, function) in runs.items():
-        figures = kind_figures(test, names, probability, severity)
-        size = 0.0 if file is None else file.stat().st_size / 1e6
-        spent = milliseconds(function)
-        found[name] = {"figures": figures, "megabytes": size, "milliseconds": spent}
-        for modality, one in figures.items():
+    for name, (seen, file, function) in runs.items():
+        by_modality = figures(recipe, rows, seen, args.jobs)
+        bytes_ = 0.0 if file is None else file.stat().st_size / 1e6
+        spent = milliseconds(function, image)
+        found[name] = {"figures": by_modality, "megabytes": bytes_, "milliseconds": spent}
+        for modality, one in by_modality.items():
             cells = [
                 f"{one[w]['macro_f1']:.2f} [{one[w]['interval'][0]:.2f}, {one[w]['interval'][1]:.2f}]"
                 for w in ("severe", "mild")
             ]
             median = one["severity_srocc"]["median"]
-            print(f"| {name} | {modality} | {cells[0]} | {cells[1]} | {median:.2f} | {size:.1f} | {spent:.0f} |")
+            print(f"| {name} | {modality} | {cells[0]} | {cells[1]} | {median:.2f} | {bytes_:.1f} | {spent:.0f} |")
     (out / "candidates.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 

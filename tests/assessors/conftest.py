@@ -17,6 +17,7 @@ from scrutiq.assessors.net.network import KindPrediction, Prediction, ScorePredi
 from scrutiq.core import Case, DeclinedError, Image, Modality
 from scrutiq.degradations import names
 from scrutiq.imaging import read
+from scrutiq.metrics import Context
 
 DEMO = Path(__file__).parents[2] / "demo"
 
@@ -28,19 +29,24 @@ class Given:
     card: Card
     kinds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, ScorePrediction]] = field(default_factory=dict)
-    evidence: np.ndarray | None = None
+    cells: np.ndarray | None = None
     unusual: float = 0.0
     declines: str | None = None
     asked: list[Collection[str] | None] = field(default_factory=list)
 
-    def predict(self, case: Case, rubrics: Collection[str] | None = None) -> Prediction:
-        self.asked.append(rubrics)
+    def look(self, case: Case) -> object:
         if self.declines:
             raise DeclinedError(self.declines)
+        return object()
+
+    def say(self, case: Case, looks: object, context: Context, rubrics: Collection[str] | None = None) -> Prediction:
+        assert context.image is case.target
+        self.asked.append(rubrics)
         kinds = {name: KindPrediction(*self.kinds.get(name, (0.02, 0.0))) for name in self.card.degradations}
-        shape = case.target.shape
-        evidence = np.zeros(shape, np.float32) if self.evidence is None else self.evidence
-        return Prediction(kinds, self.scores, evidence, self.unusual)
+        return Prediction(kinds, self.scores, self.evidence(case), self.unusual)
+
+    def evidence(self, case: Case) -> np.ndarray:
+        return np.zeros(case.target.shape, np.float32) if self.cells is None else self.cells
 
 
 def _card(**changes: object) -> Card:
@@ -51,7 +57,7 @@ def _card(**changes: object) -> Card:
         "files": {},
         "modalities": (Modality.CT, Modality.MR),
         "degradations": tuple(n for n in names("CT") if n not in ("ct.windmill", "ct.slice_thickness")),
-        "kind_scale": {Modality.CT: (1.0, 0.0)},
+        "kind_scale": {Modality.CT: (1.0, 1.0)},
         "rubrics": {
             "ldct": RubricCard(
                 hash=rubrics.load("ldct").hash, supervision="proxy", note="A formula of dose and views.", alone=spread

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,7 @@ LARGEST = 1e15
 
 Grey = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
+T = TypeVar("T")
 
 
 class Context:
@@ -35,6 +38,14 @@ class Context:
         self.image = image
         #: Results by name of measurement: a value, or the reason why there is none.
         self.results: dict[str, float | Undefined] = {}
+        self._kept: dict[Callable[[Context], Any], Any] = {}
+
+    def once(self, compute: Callable[[Context], T]) -> T:
+        """Return ``compute(self)``, computed when first asked for: what measurements of one modality alone share."""
+        if compute not in self._kept:
+            self._kept[compute] = compute(self)
+        kept: T = self._kept[compute]
+        return kept
 
     @cached_property
     def field(self) -> Bool:

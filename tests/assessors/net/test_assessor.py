@@ -214,7 +214,7 @@ class TestFindings:
         evidence[64:112, 320:368] = 0.7
         evidence[200:216, 16:32] = 0.9
         kinds = {"ct.ring": (0.9, 0.6), "any.burned_in_overlay": (0.95, 0.8)}
-        assessor = make_judge(kinds=kinds, evidence=evidence, scores=GOOD)
+        assessor = make_judge(kinds=kinds, cells=evidence, scores=GOOD)
         result = judge(assessor, ct, "ldct")
         found = {f.degradation: f.region for f in result.findings if f.region is not None}
         assert found == {"any.burned_in_overlay": (64, 320, 112, 368)}

@@ -112,10 +112,10 @@ def test_weights_that_were_changed_are_refused(tmp_path: Path) -> None:
     for name in ("model.json", *CARD.files):
         (folder / name).write_bytes((shipped()["base"] / name).read_bytes())
     assert open_assessor(f"net:{folder}").uri == f"net:{CARD.name}"
-    damaged = bytearray((folder / "heads.onnx").read_bytes())
+    damaged = bytearray((folder / "heads_ct.onnx").read_bytes())
     damaged[len(damaged) // 2] ^= 1
-    (folder / "heads.onnx").write_bytes(damaged)
-    with pytest.raises(UsageError, match=r"heads\.onnx: the file is not the one that was trained"):
+    (folder / "heads_ct.onnx").write_bytes(damaged)
+    with pytest.raises(UsageError, match=r"heads_ct\.onnx: the file is not the one that was trained"):
         open_assessor(f"net:{folder}")
 
 

@@ -8,13 +8,16 @@ from scrutiq.core import HU, Image, Modality
 from scrutiq.degradations import degradations, get
 from scrutiq.metrics import measure
 
+#: What is not taken, since it is slow.
+LEFT_OUT = {"overlay_area", "blob_contrast_hu"}
+
 
 @pytest.mark.parametrize("modality", [Modality.CT, Modality.MR, Modality.FUNDUS])
 def test_every_degradation_brings_its_measurement_once(modality: Modality) -> None:
     names = gauges(modality)
     assert len(set(names)) == len(names)
     for entry in degradations(modality):
-        assert entry.volume or entry.measurement.name in names
+        assert entry.volume or entry.measurement.name in names or entry.measurement.name in LEFT_OUT
 
 
 def test_values_are_those_of_the_measurements_and_what_has_none_is_missing(rng: np.random.Generator) -> None:

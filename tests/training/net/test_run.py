@@ -71,6 +71,6 @@ def test_the_assessor_opens_the_folder_and_refuses_a_changed_file(run: Path, tmp
     folder.mkdir()
     for file in (run / "weights").iterdir():
         content = file.read_bytes()
-        (folder / file.name).write_bytes(content + b"\0" if file.name == "heads.onnx" else content)
+        (folder / file.name).write_bytes(content + b"\0" if file.name == "heads_ct.onnx" else content)
     with pytest.raises(InputError, match=r"not the one that was trained"):
         load(folder)

@@ -29,7 +29,7 @@ from scrutiq.core import (
 )
 
 if TYPE_CHECKING:
-    from scrutiq.assessors.net.network import Network, Prediction
+    from scrutiq.assessors.net.network import Looks, Network, Prediction
 
 __all__ = ["MEDQ", "NetAssessor"]
 
@@ -101,9 +101,13 @@ class NetAssessor:
         asked = [rubric.name for rubric, reason in zip(rubrics, reasons, strict=True) if reason is None]
         # Measuring and looking take about as long, and neither waits for the other.
         with ThreadPoolExecutor(1) as pool:
-            looking = pool.submit(self._look, case, asked)
+            looking = pool.submit(self._look, case) if asked else None
             seen = observe(case)
-            prediction, strange = looking.result()
+            looks, strange = (None, None) if looking is None else looking.result()
+        prediction = None
+        if looks is not None:
+            prediction = self.network.say(case, looks, seen.context, asked)
+            strange = self._strange(case, prediction)
         found, measured = seen.findings, dict(seen.measured)
         if prediction is not None and strange is None:
             found, measured = seeing.find(seen, prediction.kinds, prediction.evidence)
@@ -116,18 +120,15 @@ class NetAssessor:
         """Return how degraded each place looks to the network, in [0, 1]; None for a case that it did not judge."""
         if assessment.status != "judged":
             return None
-        evidence = self.network.predict(case, ()).evidence
+        evidence = self.network.evidence(case)
         return EvidenceMap("degradation as the network sees it", "1", evidence, (0.0, 1.0), _MAP)
 
-    def _look(self, case: Case, rubrics: Sequence[str]) -> tuple[Prediction | None, str | None]:
-        """Return what the weights say of a case, and why that must not be used; nothing where no rubric is asked."""
-        if not rubrics:
-            return None, None
+    def _look(self, case: Case) -> tuple[Looks | None, str | None]:
+        """Return what is seen of a case, or why nothing is."""
         try:
-            prediction = self.network.predict(case, rubrics)
+            return self.network.look(case), None
         except DeclinedError as declined:
             return None, str(declined)
-        return prediction, self._strange(case, prediction)
 
     def _strange(self, case: Case, prediction: Prediction) -> str | None:
         """Return why an image is not of the kind that the weights know, or None where it is."""

@@ -63,13 +63,13 @@ class Card(Noun):
     files : mapping of str to str
         SHA-256 by file name.
     modalities : tuple of Modality
-        In the order of the input of the heads.
     degradations : tuple of str
-        In the order of the outputs of the heads.
+        Of all modalities; those of one are in the order of the outputs of its heads.
     silent : tuple of str
         Those that the heads tell apart from faults but that are none, and that are not reported.
     kind_scale : mapping of Modality to (float, float)
-        Slope and offset that calibrate the logits of the kinds (Platt scaling on the validation part).
+        By what the logits of the kinds are multiplied, without and with a reference, so that their softmax is
+        calibrated (temperature scaling on the validation part).
     rubrics : mapping of str to RubricCard
     graded : tuple of Modality
         Those whose ``medq`` grade was learnt from people; of others it follows from the severities.
@@ -105,6 +105,11 @@ class Card(Noun):
     def hash(self) -> str:
         """SHA-256 of the card, and so of all that it lists."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def kinds(self, modality: Modality) -> tuple[str, ...]:
+        """Return the degradations of a modality that the weights know."""
+        mine = (modality.value.lower(), "any")
+        return tuple(name for name in self.degradations if name.partition(".")[0] in mine)
 
 
 def read_card(folder: Path) -> Card:

@@ -14,20 +14,26 @@ import numpy.typing as npt
 from scrutiq.core import Image, Modality
 from scrutiq.degradations import degradations
 from scrutiq.metrics import MEASURES, Context
+from scrutiq.metrics.context import context_of
 
 __all__ = ["gauge", "gauges"]
+
+#: Too slow for what they tell beside the others: one finds overlays, which the statistics of the image show as well,
+#: one blobs, and a lesion is no fault.
+_LEFT_OUT = frozenset({"overlay_area", "blob_contrast_hu"})
 
 
 @cache
 def gauges(modality: Modality) -> tuple[str, ...]:
     """Return the names of the measurements of a modality, in a fixed order."""
     own = [one.measurement.name for one in degradations(modality) if not one.volume]
-    return tuple(dict.fromkeys([*own, *MEASURES]))
+    return tuple(name for name in dict.fromkeys([*own, *MEASURES]) if name not in _LEFT_OUT)
 
 
-def gauge(image: Image) -> npt.NDArray[np.float32]:
+def gauge(image: Image | Context) -> npt.NDArray[np.float32]:
     """Return the measurements of an image in the order of `gauges`, float32; NaN where one has no value."""
-    context = Context(image)
-    by_name = {**MEASURES, **{d.measurement.name: d.measurement for d in degradations(image.modality) if not d.volume}}
-    values = [by_name[name].compute(context) for name in gauges(image.modality)]
+    context = context_of(image)
+    modality = context.image.modality
+    by_name = {**MEASURES, **{d.measurement.name: d.measurement for d in degradations(modality) if not d.volume}}
+    values = [by_name[name].compute(context) for name in gauges(modality)]
     return np.array([np.nan if value is None else value for value in values], np.float32)

@@ -12,7 +12,7 @@ from scrutiq.assessors.net.planes import luma, planes
 from scrutiq.assessors.net.statistics import statistics
 from scrutiq.assessors.net.texture import texture
 
-__all__ = ["Look", "look"]
+__all__ = ["Look", "look", "middle"]
 
 Floats = npt.NDArray[np.float32]
 Shown = npt.NDArray[np.uint8]
@@ -52,10 +52,14 @@ class Look:
         return np.concatenate([self.statistics, self.embedding.whole])
 
 
+def middle(grey: Shown) -> Shown:
+    """Return the part of display levels in which texture is measured, at most 512 pixels a side."""
+    top, left = (max(0, (side - _PART) // 2) for side in grey.shape)
+    return grey[top : top + _PART, left : left + _PART]
+
+
 def look(backbone: Backbone, shown: Shown) -> Look:
     """Return the look of display levels, uint8, shape (H, W) or (H, W, 3), of at least 8 pixels a side."""
-    grey = luma(shown)
-    top, left = (max(0, (side - _PART) // 2) for side in grey.shape)
-    part = grey[top : top + _PART, left : left + _PART]
+    part = middle(luma(shown))
     seen = planes(shown)
     return Look(shown, backbone.embed(shown), statistics(seen), texture(part).astype(np.float32))

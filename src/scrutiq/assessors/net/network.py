@@ -1,11 +1,14 @@
-"""`Network`: a folder of weights at work, from a case to kinds, scores, evidence and how unusual the image is."""
+"""`Network`: a folder of weights at work, from a case to kinds, scores, evidence and how unusual the image is.
+
+It looks first (`Network.look`: the backbone, statistics, texture), then says (`Network.say`: heads and maps), for which
+it also takes what was measured. Looking and measuring do not wait for each other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +17,17 @@ from scrutiq import rubrics as scales
 from scrutiq.assessors.net.card import Card, read_card
 from scrutiq.assessors.net.domain import DomainModel
 from scrutiq.assessors.net.embedding import Backbone
+from scrutiq.assessors.net.gauges import gauge
 from scrutiq.assessors.net.look import Look, look
 from scrutiq.assessors.net.planes import STRIDE, levels
 from scrutiq.assessors.net.readers import Linear, Readers
+from scrutiq.assessors.net.trees import Trees, heads_file
 from scrutiq.core import Case, DeclinedError, Image, Modality, Role
+from scrutiq.metrics import Context
 
-__all__ = ["KindPrediction", "Network", "Prediction", "ScorePrediction", "load"]
+__all__ = ["KindPrediction", "Looks", "Network", "Prediction", "ScorePrediction", "load"]
+
+Floats = npt.NDArray[np.float32]
 
 #: Shortest side that is judged, pixels.
 SMALLEST = 64
@@ -61,6 +69,25 @@ class ScorePrediction:
 
 
 @dataclass(frozen=True)
+class Looks:
+    """What is seen of a case.
+
+    Attributes
+    ----------
+    own : Look
+        Of the target.
+    reference : Look, optional
+        Of the reference, where there is one that can be compared.
+    other : ndarray of uint8, shape (H, W), optional
+        Display levels of the other image, likewise.
+    """
+
+    own: Look
+    reference: Look | None
+    other: npt.NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What the weights say of a case.
 
@@ -92,16 +119,10 @@ class Network:
     """
 
     def __init__(self, folder: Path, card: Card) -> None:
-        import onnxruntime
-
         self.card = card
         self.backbone = Backbone(folder / "backbone.onnx")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._heads: Any = onnxruntime.InferenceSession(
-            str(folder / "heads.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._folder = folder
+        self._trees: dict[tuple[Modality, bool], Trees] = {}
         #: Maps from a look to the overall grade of ``medq``, for modalities that people graded.
         self._grades = (
             {modality: Linear.read(folder / "grades.npz", modality.value) for modality in card.graded}
@@ -112,13 +133,11 @@ class Network:
         self._domain = DomainModel.from_bytes((folder / "domain.npz").read_bytes())
 
     def predict(self, case: Case, rubrics: Collection[str] | None = None) -> Prediction:
-        """Return what the weights say of a case.
+        """Return what the weights say of a case: `look`, then `say`."""
+        return self.say(case, self.look(case), Context(case.target), rubrics)
 
-        Parameters
-        ----------
-        case : Case
-        rubrics : collection of str, optional
-            Those to score; all that the weights know of the modality where it is None.
+    def look(self, case: Case) -> Looks:
+        """Return what is seen of a case.
 
         Raises
         ------
@@ -132,56 +151,77 @@ class Network:
             raise DeclinedError(reason)
         if min(image.shape) < SMALLEST:
             raise DeclinedError(f"The weights need at least {SMALLEST} pixels on each side.")
-        shown = levels(image)
-        own = look(self.backbone, shown)
-        beside = self._beside(case, Role.REFERENCE)
-        reference = None if beside is None else look(self.backbone, beside)
-        logits, severities, proxy = self._run(image.modality, own, reference)
-        slope, offset = self.card.kind_scale[image.modality]
+        reference, other = (self._beside(case, role) for role in (Role.REFERENCE, Role.OTHER))
+        return Looks(
+            own=look(self.backbone, levels(image)),
+            reference=None if reference is None else look(self.backbone, levels(reference)),
+            other=None if other is None else levels(other),
+        )
+
+    def say(self, case: Case, looks: Looks, context: Context, rubrics: Collection[str] | None = None) -> Prediction:
+        """Return what the weights say of a case that was looked at.
+
+        Parameters
+        ----------
+        case : Case
+        looks : Looks
+            What `look` returned for it.
+        context : Context
+            Of the target: what was measured there before is not measured again.
+        rubrics : collection of str, optional
+            Those to score; all that the weights know of the modality where it is None.
+        """
+        modality, own = case.target.modality, looks.own
+        reference = None if looks.reference is None else self._beside(case, Role.REFERENCE)
+        logits, severities, proxy = self._heads(modality, looks, context, reference)
+        compared = looks.reference is not None
+        probability = np.exp(self.card.kind_scale[modality][compared] * (logits - logits.max()))
+        probability /= probability.sum()
         wanted = self.card.rubrics.keys() if rubrics is None else set(rubrics) & self.card.rubrics.keys()
         scores: dict[str, Mapping[str, ScorePrediction]] = {}
-        if image.modality is Modality.CT and "ldct" in wanted:
-            scores["ldct"] = self._scored("ldct", {"overall": proxy}, reference is not None)
-        if image.modality is Modality.CT and "ct-denoising" in wanted and self._readers is not None and shown.ndim == 2:
-            said = self._readers.score(own, reference, self._beside(case, Role.OTHER))
-            scores["ct-denoising"] = self._scored("ct-denoising", said, reference is not None)
-        if "medq" in wanted and image.modality in self._grades:
-            grade = float(self._grades[image.modality](own.vector.astype(np.float64))[0])
+        if proxy is not None and "ldct" in wanted:
+            scores["ldct"] = self._scored("ldct", {"overall": proxy}, compared)
+        grey = own.shown.ndim == 2
+        if modality is Modality.CT and "ct-denoising" in wanted and self._readers is not None and grey:
+            normal = None if looks.reference is None else looks.reference.shown
+            said = self._readers.score(own.shown, normal, looks.other)
+            scores["ct-denoising"] = self._scored("ct-denoising", said, compared)
+        if "medq" in wanted and modality in self._grades:
+            grade = float(self._grades[modality](own.vector.astype(np.float64))[0])
             scores["medq"] = self._scored("medq", {"overall": grade}, False)
-        mine = _kinds_of(image.modality)
         kinds = {}
-        for index, name in enumerate(self.card.degradations):
-            if name.partition(".")[0] in mine and name not in self.card.silent:
-                probability = float(1 / (1 + np.exp(-np.clip(slope * logits[index] + offset, -30, 30))))
-                kinds[name] = KindPrediction(probability, float(np.clip(probability * severities[index], 0, 1)))
-        height, width = image.shape
-        evidence = np.kron(own.embedding.evidence, np.ones((STRIDE, STRIDE), np.float32))[:height, :width]
-        unusual = float(self._domain.unusual(own.domain, image.modality.value))
-        return Prediction(kinds, scores, evidence, unusual)
+        for index, name in enumerate(self.card.kinds(modality)):
+            if name not in self.card.silent:
+                likely = float(probability[1 + index])
+                kinds[name] = KindPrediction(likely, float(np.clip(likely * severities[index], 0, 1)))
+        unusual = float(self._domain.unusual(own.domain, modality.value))
+        return Prediction(kinds, scores, _spread(own.embedding.evidence, case.target.shape), unusual)
 
-    def _beside(self, case: Case, role: Role) -> npt.NDArray[np.uint8] | None:
-        """Return the display levels of another image of the case, or None where it cannot be compared."""
+    def evidence(self, case: Case) -> Floats:
+        """Return how degraded each place of a case looks, float32, shape (H, W), in [0, 1]."""
+        return _spread(self.backbone.embed(levels(case.target)).evidence, case.target.shape)
+
+    def _beside(self, case: Case, role: Role) -> Image | None:
+        """Return another image of the case, or None where there is none or it cannot be compared."""
         image: Image | None = case.images.get(role)
         if image is None or image.shape != case.target.shape or image.is_colour != case.target.is_colour:
             return None
-        return levels(image)
+        return image
 
-    def _run(
-        self, modality: Modality, own: Look, reference: Look | None
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], float]:
-        vector = own.vector
-        difference = np.zeros_like(vector) if reference is None else vector - reference.vector
-        hot = np.array([[one is modality for one in self.card.modalities]], np.float32)
-        logits, severities, proxy = self._heads.run(
-            ["kind", "severity", "proxy"],
-            {
-                "vector": vector[None],
-                "difference": difference[None],
-                "given": np.full((1, 1), reference is not None, np.float32),
-                "modality": hot,
-            },
-        )
-        return logits[0], severities[0], float(proxy[0, 0])
+    def _heads(
+        self, modality: Modality, looks: Looks, context: Context, reference: Image | None
+    ) -> tuple[Floats, Floats, float | None]:
+        """Return logits of none and the kinds of a modality, their severities, and the proxy where there is one."""
+        values = np.concatenate([gauge(context), looks.own.vector])
+        if looks.reference is not None and reference is not None:
+            values = np.concatenate([values, values - np.concatenate([gauge(reference), looks.reference.vector])])
+        key = (modality, looks.reference is not None)
+        if key not in self._trees:
+            self._trees[key] = Trees(self._folder / heads_file(*key))
+        raw = self._trees[key](values)
+        count = 1 + len(self.card.kinds(modality))
+        logits, severities, rest = np.split(raw, [count, 2 * count - 1])
+        return logits, np.clip(severities, 0, 1), float(rest[0]) if rest.size else None
 
     def _scored(self, rubric: str, said: Mapping[str, float], compared: bool) -> dict[str, ScorePrediction]:
         card = self.card.rubrics[rubric]
@@ -197,8 +237,9 @@ class Network:
         return found
 
 
-def _kinds_of(modality: Modality) -> tuple[str, str]:
-    return (modality.value.lower(), "any")
+def _spread(cells: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return the values of cells at each pixel."""
+    return np.kron(cells, np.ones((STRIDE, STRIDE), np.float32))[: shape[0], : shape[1]]
 
 
 def load(folder: Path) -> Network:

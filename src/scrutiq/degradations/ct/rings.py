@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from scrutiq.degradations.ct.where import calibrated, hounsfield, polar
+from scrutiq.degradations.ct.where import calibrated, polar, unrolled
 from scrutiq.metrics import Context, Measure
 from scrutiq.metrics.undefined import Undefined
 
@@ -18,7 +18,7 @@ _STEP_HU = 250.0
 
 
 def _rings(context: Context) -> float:
-    values = polar(hounsfield(context))
+    values = unrolled(context)
     tissue = polar(context.tissue.astype(np.float64)) > 0.99
     fine = values - ndimage.median_filter(values, (1, 11))
     inner = np.asarray(ndimage.minimum_filter(tissue, (1, 7)))
@@ -31,7 +31,7 @@ def _rings(context: Context) -> float:
 
 
 def _edge(context: Context) -> float:
-    values = ndimage.uniform_filter1d(polar(hounsfield(context)), 3, axis=1)
+    values = ndimage.uniform_filter1d(unrolled(context), 3, axis=1)
     step = values[:, :-4] - values[:, 4:] > _STEP_HU
     last = step.shape[1]
     return float(100 * step[:, int(0.3 * last) : int(0.97 * last)].mean(axis=0).max(initial=0))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from scrutiq.degradations.ct.where import calibrated, depth, hounsfield
+from scrutiq.degradations.ct.where import calibrated, depth, smoothed
 from scrutiq.metrics import Context, Measure
 from scrutiq.metrics.undefined import Undefined
 
@@ -18,6 +18,8 @@ Array = npt.NDArray[np.float64]
 _TRIED = np.arange(-200.0, 401.0, 10.0)
 #: Tissue whose histogram is sharpened, HU.
 _SOFT = (-250.0, 200.0)
+#: Pixels of which the histogram is made.
+_ENOUGH = 20_000
 
 
 def _entropy(values: Array) -> float:
@@ -29,12 +31,14 @@ def _entropy(values: Array) -> float:
 
 def _cupping(context: Context) -> float:
     tissue = context.tissue
-    smooth = ndimage.uniform_filter(hounsfield(context), 3)
+    smooth = smoothed(context)
     soft = tissue & (smooth > _SOFT[0]) & (smooth < _SOFT[1])
     if soft.sum() < 500:
         raise Undefined("Too little soft tissue is in view.")
-    deep = depth(context)[soft]
-    shape, values = deep * (2 - deep), smooth[soft]
+    # Every so many pixels: a histogram needs no more.
+    step = -(-int(soft.sum()) // _ENOUGH)
+    deep = depth(context)[soft][::step]
+    shape, values = deep * (2 - deep), smooth[soft][::step]
     entropy = np.array([_entropy(values + amplitude * shape) for amplitude in _TRIED])
     best = int(entropy.argmin())
     if best in (0, len(_TRIED) - 1):
@@ -44,7 +48,7 @@ def _cupping(context: Context) -> float:
 
 
 def _deep_tissue(context: Context) -> float:
-    values = ndimage.uniform_filter(hounsfield(context), 3)[context.tissue & (depth(context) > 0.5)]
+    values = smoothed(context)[context.tissue & (depth(context) > 0.5)]
     if values.size < 100:
         raise Undefined("Too little tissue lies deep in the body.")
     return float(np.median(values))

@@ -10,7 +10,7 @@ from scrutiq.core import HU, Modality
 from scrutiq.metrics import Context
 from scrutiq.metrics.undefined import Undefined
 
-__all__ = ["around", "body", "calibrated", "depth", "hounsfield", "polar", "spaced"]
+__all__ = ["around", "body", "calibrated", "depth", "hounsfield", "polar", "smoothed", "spaced", "unrolled"]
 
 Bool = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
@@ -37,6 +37,10 @@ def spaced(context: Context) -> str | None:
 
 def hounsfield(context: Context) -> Array:
     """Return the CT numbers, cut to -1000 to 1000 HU, invalid pixels as air, shape (H, W)."""
+    return context.once(_hounsfield)
+
+
+def _hounsfield(context: Context) -> Array:
     pixels = context.image.pixels
     if context.image.valid is not None:
         pixels = np.where(context.image.valid, pixels, np.float32(_LOWEST))
@@ -51,6 +55,10 @@ def body(context: Context) -> Bool:
     Undefined
         If there is no tissue.
     """
+    return context.once(_body)
+
+
+def _body(context: Context) -> Bool:
     return np.asarray(ndimage.binary_fill_holes(ndimage.binary_dilation(context.tissue, iterations=2)))
 
 
@@ -62,6 +70,10 @@ def depth(context: Context) -> Array:
     Undefined
         If there is no tissue.
     """
+    return context.once(_depth)
+
+
+def _depth(context: Context) -> Array:
     # The border of the image ends the body too, where it is cut off.
     distance = ndimage.distance_transform_edt(np.pad(body(context), 1))[1:-1, 1:-1]
     return np.asarray(distance / distance.max(), dtype=np.float64)
@@ -87,11 +99,11 @@ def around(context: Context, farthest_mm: float, densest_hu: float, opened: int 
     """
     image = context.image
     assert image.spacing is not None
-    smooth = ndimage.uniform_filter(hounsfield(context), 3)
+    smooth = smoothed(context)
     h, w = image.shape
     y, x = np.ogrid[:h, :w]
     circle = np.hypot(y - (h - 1) / 2, x - (w - 1) / 2) < min(h, w) / 2 - 2
-    to_body = ndimage.distance_transform_edt(~body(context), sampling=image.spacing)
+    to_body = context.once(_to_body)
     things = smooth > densest_hu
     if opened:
         things = ndimage.binary_opening(things, iterations=opened)
@@ -100,6 +112,30 @@ def around(context: Context, farthest_mm: float, densest_hu: float, opened: int 
     if air.sum() < 500:
         raise Undefined("Too little air about the body is in view.")
     return np.asarray(air)
+
+
+def smoothed(context: Context) -> Array:
+    """Return the means of the CT numbers over 3 x 3 pixels, shape (H, W)."""
+    return context.once(_smoothed)
+
+
+def _smoothed(context: Context) -> Array:
+    return np.asarray(ndimage.uniform_filter(hounsfield(context), 3))
+
+
+def _to_body(context: Context) -> Array:
+    """Return the distance of each pixel from the body, mm."""
+    distance = ndimage.distance_transform_edt(~body(context), sampling=context.image.spacing)
+    return np.asarray(distance)
+
+
+def unrolled(context: Context) -> Array:
+    """Return the CT numbers on circles about the middle of the image (`polar`)."""
+    return context.once(_unrolled)
+
+
+def _unrolled(context: Context) -> Array:
+    return polar(hounsfield(context))
 
 
 def polar(values: npt.NDArray[np.floating], angles: int = 720) -> Array:

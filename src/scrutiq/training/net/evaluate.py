@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from scrutiq.core import Severity
 from scrutiq.metrics.agreement import srocc
+from scrutiq.metrics.conformal import coverage
+from scrutiq.metrics.reliability import reliability, top_label
 
-__all__ = ["factorial_figures", "kind_figures", "map_figures"]
+__all__ = ["calibration_figures", "coverage_figures", "factorial_figures", "kind_figures", "map_figures"]
 
 Values = npt.NDArray[np.float64]
 
@@ -79,6 +81,76 @@ def kind_figures(
             }
         found[modality] = figures
     return found
+
+
+def calibration_figures(
+    rows: Sequence[dict[str, Any]], names: Sequence[str], probability: Values
+) -> dict[str, dict[str, Any]]:
+    """Return, by modality, how far the probability of what is said lies from how often it is right.
+
+    Samples whose fault is too slight to be called one are left out: they are neither.
+
+    Parameters
+    ----------
+    rows : sequence
+        Samples of kind ``clean`` or ``degraded``, with one fault at most.
+    names : sequence of str
+        The vocabulary.
+    probability : ndarray, shape (N, 1 + K)
+        Of none and of each kind.
+
+    Returns
+    -------
+    dict
+        ``n``, ``groups``, ``ece`` and its ``interval`` (a bootstrap that draws groups), and ``bins`` of ``n``,
+        ``confidence`` and ``frequency``.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for modality in sorted({row["modality"] for row in rows}):
+        mine = [
+            i
+            for i, row in enumerate(rows)
+            if row["modality"] == modality
+            and (not row["steps"] or Severity.of(row["steps"][0][1]) is not Severity.NONE)
+        ]
+        label = [1 + names.index(rows[i]["steps"][0][0]) if rows[i]["steps"] else 0 for i in mine]
+        confidence, right = top_label(probability[mine], label)
+        one = reliability(confidence, right, clusters=[rows[i]["group"] for i in mine], n_boot=DRAWS)
+        bins = [[b.n, b.confidence, b.frequency] for b in one.bins]
+        found[modality] = {"n": one.n, "groups": one.n_clusters, "ece": one.ece, "interval": one.ece_ci, "bins": bins}
+    return found
+
+
+def coverage_figures(truth: Values, score: Values, half_width: Values, bounds: Any, groups: Any) -> dict[str, Any]:
+    """Return how often intervals of a half width, cut to the scale, held the truth, and how wide they were.
+
+    Parameters
+    ----------
+    truth, score, half_width : ndarray, shape (N,)
+        NaN in ``truth`` leaves an image out.
+    bounds : (float, float)
+        Of the scale.
+    groups : sequence, shape (N,)
+        What is drawn in the bootstrap.
+
+    Returns
+    -------
+    dict
+        ``n``, ``groups``, ``coverage``, ``median_width`` of the intervals as they are given, each with its interval,
+        and ``constant_width``: that of an interval that is not cut.
+    """
+    known = ~np.isnan(truth)
+    t, s, h = truth[known], np.clip(score[known], *bounds), half_width[known]
+    low, high = np.maximum(bounds[0], s - h), np.minimum(bounds[1], s + h)
+    one = coverage(t, low, high, clusters=np.asarray(groups)[known], n_boot=DRAWS)
+    return {
+        "n": one.n,
+        "groups": one.n_clusters,
+        "coverage": one.coverage,
+        "interval": one.coverage_ci,
+        "median_width": one.median_width,
+        "constant_width": float(np.median(2 * h)),
+    }
 
 
 def macro_f1(truth: npt.NDArray[np.str_], said: npt.NDArray[np.str_]) -> float:

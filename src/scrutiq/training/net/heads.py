@@ -1,63 +1,32 @@
-"""The heads that are shipped: fitted on looks at whole images, with and without a reference."""
+"""The heads that are shipped: boosted trees on measurements and looks at whole images, with and without a reference."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
+from threadpoolctl import threadpool_limits
 
 from scrutiq.assessors.net.embedding import Backbone
+from scrutiq.assessors.net.gauges import gauge
 from scrutiq.assessors.net.look import look
-from scrutiq.training.net.loop import Labeller, losses
-from scrutiq.training.net.recipe import NetRecipe
-from scrutiq.training.net.samples import CHANGES, Samples
+from scrutiq.core import Image, Modality
+from scrutiq.training.net.samples import Samples, degradations_of
+from scrutiq.training.net.trees import Boosted, classifier, export_trees, regressor
 
-__all__ = ["Heads", "fit_heads", "look_samples", "references"]
+__all__ = ["Heads", "Seen", "all_heads", "fit_heads", "look_samples", "of_modality", "proxy_out_of_fold", "references"]
 
 Floats = npt.NDArray[np.float32]
+Rows = Sequence[dict[str, Any]]
 
-
-class Heads(nn.Module):
-    """From a look, and its difference from the reference's, to kind, severity, proxy and changes.
-
-    Parameters
-    ----------
-    size : int
-        Of the vector of a look.
-    modalities, kinds : int
-    hidden : int
-    """
-
-    def __init__(self, size: int, modalities: int, kinds: int, hidden: int = 320) -> None:
-        super().__init__()
-        self.size, self.modalities = size, modalities
-        self.centre = nn.Buffer(torch.zeros(2, size))
-        self.scale = nn.Buffer(torch.ones(2, size))
-        self.trunk = nn.Sequential(
-            nn.Dropout(0.1), nn.Linear(2 * size + 1 + modalities, hidden), nn.GELU(), nn.Dropout(0.3)
-        )
-        self.kind, self.severity = nn.Linear(hidden, kinds), nn.Linear(hidden, kinds)
-        self.proxy, self.change = nn.Linear(hidden, 1), nn.Linear(hidden, len(CHANGES))
-
-    def forward(self, vector: Tensor, difference: Tensor, given: Tensor, modality: Tensor) -> tuple[Tensor, ...]:
-        """Return logits of kind, severities in [0, 1], and the proxy on its scale from 0 to 4."""
-        kind, severity, proxy, _ = self.raw(vector, difference, given, modality)
-        return kind, severity.sigmoid(), 4 * proxy
-
-    def raw(self, vector: Tensor, difference: Tensor, given: Tensor, modality: Tensor) -> tuple[Tensor, ...]:
-        """Return logits of kind and severity, proxy / 4, and changes."""
-        own = ((vector - self.centre[0]) / self.scale[0]).clamp(-6, 6)
-        other = ((difference - self.centre[1]) / self.scale[1]).clamp(-6, 6) * given
-        hidden = self.trunk(torch.cat([own, other, given, modality], 1))
-        return self.kind(hidden), self.severity(hidden), self.proxy(hidden), self.change(hidden)
-
+#: Folds in which the proxy is predicted for patients that were left out.
+FOLDS = 5
 
 _BACKBONE: Backbone | None = None
 _SAMPLES: Samples | None = None
@@ -68,65 +37,183 @@ def _start(backbone: Path, folder: Path) -> None:
     _BACKBONE, _SAMPLES = Backbone(backbone), Samples(folder)
 
 
-def _look(row: dict[str, Any]) -> Floats:
+def _look(row: dict[str, Any]) -> tuple[Floats, Floats]:
     assert _BACKBONE is not None
     assert _SAMPLES is not None
-    return look(_BACKBONE, _SAMPLES.level(row)).vector
+    shown = _SAMPLES.level(row)
+    picture = Image(pixels=shown, modality=Modality(row["modality"]), data_range=(0, 255))
+    return look(_BACKBONE, shown).vector, gauge(picture)
 
 
-def look_samples(backbone: Path, samples: Samples, folder: Path, jobs: int) -> Floats:
-    """Return the vector of every sample (`Look.vector`), shape (N, D)."""
+@dataclass(frozen=True)
+class Seen:
+    """What was seen and measured of all samples.
+
+    Attributes
+    ----------
+    looks : ndarray of float32, shape (N, D)
+        `Look.vector`.
+    measured : sequence of ndarray of float32
+        The measurements of each image (`scrutiq.assessors.net.gauges`), NaN where missing; as many as its modality has.
+    pictured : sequence of ndarray of float32
+        Those of the same image as a picture of 8 bits, without a unit and a size: so it comes from many archives.
+    """
+
+    looks: Floats
+    measured: Sequence[Floats]
+    pictured: Sequence[Floats]
+
+
+def look_samples(backbone: Path, samples: Samples, folder: Path, jobs: int) -> Seen:
+    """Look at every sample."""
     with ProcessPoolExecutor(
         jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(backbone, folder)
     ) as pool:
-        return np.stack(list(pool.map(_look, samples.rows, chunksize=16)))
+        found = list(pool.map(_look, samples.rows, chunksize=16))
+    measured = [np.array([np.nan if v is None else v for v in r["gauges"]], np.float32) for r in samples.rows]
+    return Seen(np.stack([looked for looked, _ in found]), measured, [pictured for _, pictured in found])
 
 
-def references(rows: Sequence[dict[str, Any]]) -> npt.NDArray[np.int64]:
+def references(rows: Rows) -> npt.NDArray[np.int64]:
     """Return, for each sample, the index of its clean scene in the same window."""
     clean = {(r["scene"], str(r["window"])): i for i, r in enumerate(rows) if r["kind"] == "clean"}
     return np.array([clean[r["scene"], str(r["window"])] for r in rows])
 
 
-def fit_heads(
-    recipe: NetRecipe, rows: Sequence[dict[str, Any]], vectors: Floats, *, epochs: int = 60, seed: int = 0
-) -> Heads:
-    """Fit the heads on the training samples; each is shown with and without its reference in turn.
+def of_modality(
+    modality: Modality, rows: Rows, seen: Seen, compared: bool, *, pictured: bool = False
+) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return which samples are of a modality, and what its heads take of each.
 
     Parameters
     ----------
-    recipe : NetRecipe
+    modality : Modality
     rows : sequence
-        All samples, aligned with ``vectors``.
-    vectors : ndarray of float32, shape (N, D)
-    epochs, seed : int
+        All samples.
+    seen : Seen
+    compared : bool
+        Whether the difference from the reference is appended.
+    pictured : bool
+        Whether to take the measurements of the pictures.
+
+    Returns
+    -------
+    places : ndarray of int, shape (M,)
+    values : ndarray of float32, shape (M, G + D) or (M, 2 (G + D))
     """
-    torch.manual_seed(seed)
-    train = np.array([i for i, r in enumerate(rows) if r["part"] == "train"])
-    label = Labeller(recipe, [rows[i] for i in train])
-    labels = label.stack([rows[i] for i in train])
-    own = torch.from_numpy(vectors[train])
-    difference = own - torch.from_numpy(vectors[references(rows)[train]])
-    order = [m.value for m in recipe.modalities]
-    hot = torch.eye(len(order))[[order.index(rows[i]["modality"]) for i in train]]
-    heads = Heads(own.shape[1], len(order), len(label.names))
-    heads.centre.copy_(torch.stack([own.mean(0), torch.zeros(own.shape[1])]))
-    heads.scale.copy_(torch.stack([own.std(0) + 1e-4, difference.std(0) + 1e-4]))
-    batch = min(256, len(train))
-    steps = max(1, len(train) // batch)
-    optimiser = torch.optim.AdamW(heads.parameters(), 2e-3, weight_decay=0.05)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, max(2, epochs * steps), pct_start=0.1)
-    heads.train()
-    for _ in range(epochs):
-        shuffled = torch.randperm(len(train))
-        for step in range(steps):
-            chosen = shuffled[step * batch : (step + 1) * batch]
-            given = (torch.rand(len(chosen), 1) < 0.5).float()
-            kind, severity, proxy, change = heads.raw(own[chosen], difference[chosen], given, hot[chosen])
-            part = type(labels)(*(getattr(labels, f)[chosen] for f in ("present", "severity", "change", "proxy")))
-            loss = sum(losses(kind, severity, change, proxy[:, 0], part).values(), torch.zeros(()))
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            cycle.step()
-    return heads.eval()
+    mine = np.array([i for i, row in enumerate(rows) if row["modality"] == modality.value], np.intp)
+    measured = seen.pictured if pictured else seen.measured
+
+    def values(places: npt.NDArray[np.intp]) -> Floats:
+        return np.concatenate([np.stack([measured[i] for i in places]), seen.looks[places]], 1)
+
+    own = values(mine)
+    return mine, np.concatenate([own, own - values(references(rows)[mine])], 1) if compared else own
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The trees of one modality, without references or with them.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        Degradations, in the order of the outputs.
+    kind : Boosted
+        Tells "none" and the kinds apart.
+    severity : tuple of Boosted
+        By degradation.
+    proxy : Boosted, optional
+        Of ``ldct-factorial``.
+    features : int
+    """
+
+    kinds: tuple[str, ...]
+    kind: Boosted
+    severity: tuple[Boosted, ...]
+    proxy: Boosted | None
+    features: int
+
+    def __call__(self, values: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return what is said of images.
+
+        Returns
+        -------
+        logits : ndarray of float32, shape (N, 1 + K)
+            Of none, and of each kind.
+        severity : ndarray of float32, shape (N, K)
+            In [0, 1].
+        proxy : ndarray of float32, shape (N,)
+            NaN where there is none.
+        """
+        severity = np.clip(np.stack([one.predict(values) for one in self.severity], 1), 0, 1)
+        proxy = np.full(len(values), np.nan) if self.proxy is None else self.proxy.predict(values)
+        logits = self.kind.decision_function(values)
+        return logits.astype(np.float32), severity.astype(np.float32), proxy.astype(np.float32)
+
+    def export(self, path: Path) -> None:
+        """Write the trees as ONNX: logits, severities, and the proxy where there is one, in one output."""
+        export_trees([self.kind, *self.severity, *(() if self.proxy is None else (self.proxy,))], self.features, path)
+
+
+def fit_heads(modality: Modality, rows: Rows, seen: Seen, compared: bool) -> Heads:
+    """Fit the heads of a modality on its training samples, each as it is and as a picture.
+
+    Parameters
+    ----------
+    modality : Modality
+    rows : sequence
+        All samples.
+    seen : Seen
+    compared : bool
+        Whether the heads take the difference from the reference.
+    """
+    mine, own = of_modality(modality, rows, seen, compared)
+    values = np.concatenate([own, of_modality(modality, rows, seen, compared, pictured=True)[1]])
+    rows = [rows[i] for i in mine] * 2
+    train = np.array([row["part"] == "train" for row in rows])
+    judged = train & np.array([row["kind"] in ("clean", "degraded") for row in rows])
+    kinds = degradations_of(modality)
+    # The stronger of two faults is what a sample is called; a trace of one is seen by nobody, and counts less.
+    steps = [max(row["steps"], key=lambda step: step[1], default=(None, 1.0)) for row in rows]
+    called = np.array([0 if name is None else 1 + kinds.index(name) for name, _ in steps])
+    weight = np.clip(np.array([value for _, value in steps]) / 0.3, 0.1, 1)
+    severity = []
+    for name in kinds:
+        truth = np.array([dict(map(tuple, row["steps"])).get(name, 0.0) for row in rows])
+        alone = np.array([1.0 if len(row["steps"]) == 1 else 0.5 for row in rows])
+        with_it = judged & (truth > 0)
+        severity.append(regressor(values[with_it], truth[with_it], alone[with_it]))
+    graded = train & np.array([row["kind"] == "factorial" for row in rows])
+    proxy = None
+    if graded.any():
+        truth = np.array([row.get("proxy", np.nan) for row in rows])
+        proxy = regressor(values[graded], truth[graded], np.ones(int(graded.sum())))
+    assert np.array_equal(np.unique(called[judged]), np.arange(1 + len(kinds))), "a kind has no sample"
+    kind = classifier(values[judged], called[judged], weight[judged])
+    return Heads(kinds, kind, tuple(severity), proxy, values.shape[1])
+
+
+def proxy_out_of_fold(
+    modality: Modality, rows: Rows, seen: Seen, compared: bool
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Return which samples of ``ldct-factorial`` were trained on, and what trees say that did not see their patient."""
+    mine, values = of_modality(modality, rows, seen, compared)
+    those = np.array([rows[i]["kind"] == "factorial" and rows[i]["part"] == "train" for i in mine])
+    mine, values = mine[those], values[those]
+    truth = np.array([rows[i]["proxy"] for i in mine])
+    groups = sorted({rows[i]["group"] for i in mine})
+    fold = np.array([groups.index(rows[i]["group"]) % FOLDS for i in mine])
+    found = np.full(len(mine), np.nan)
+    for one in set(fold.tolist()):
+        kept = fold != one if len(groups) > 1 else fold == one
+        found[fold == one] = regressor(values[kept], truth[kept], np.ones(int(kept.sum()))).predict(values[fold == one])
+    return mine, found
+
+
+def all_heads(
+    modalities: Sequence[Modality], rows: Rows, seen: Seen, jobs: int, ways: Sequence[bool] = (False, True)
+) -> dict[tuple[Modality, bool], Heads]:
+    """Return the heads of every modality, without references and with them."""
+    with threadpool_limits(jobs, "openmp"):
+        return {(modality, by): fit_heads(modality, rows, seen, by) for modality in modalities for by in ways}

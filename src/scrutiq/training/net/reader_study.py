@@ -1,28 +1,26 @@
 """The blind reader study as training material: features of its images, linear maps from them, and honest predictions.
 
 The shipped maps are fitted to all sets. What they are worth is told by out-of-fold predictions: of sets, and of pairs
-of denoisers, that the map did not see. The backbone saw none of the images and no rating in either case.
+of denoisers, that the map did not see.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from scrutiq.assessors.net.embedding import Backbone
-from scrutiq.assessors.net.look import Look, look
 from scrutiq.assessors.net.planes import levels
-from scrutiq.assessors.net.readers import DIMENSIONS, Linear, features
+from scrutiq.assessors.net.readers import DIMENSIONS, Linear, features, normalise
 from scrutiq.core import Modality
 from scrutiq.datasets.published import ct_denoising_readers
 from scrutiq.imaging import read
 
-__all__ = ["PENALTIES", "Study", "fit_linear", "leave_denoisers_out", "leave_sets_out", "normalise", "study"]
+__all__ = ["PENALTIES", "Study", "fit_linear", "leave_denoisers_out", "leave_sets_out", "study"]
 
 #: Ridge penalty of the maps without and with a reference, and the same for every fold.
 PENALTIES = {"alone": 100.0, "with_reference": 10.0}
@@ -54,33 +52,30 @@ class Study:
     against: Values
 
 
-def study(folder: Path, backbone: Backbone, *, normalised: bool = False) -> Study:
+def study(folder: Path, *, normalised: bool = True) -> Study:
     """Read the study and compute the features of its images.
 
     Parameters
     ----------
     folder : Path
         Of ``ct_denoising_readers``.
-    backbone : Backbone
     normalised : bool
-        Whether intensity and background of every image are normalised first (`normalise`): what then remains cannot be
-        the grey level that gives some denoisers away.
+        Whether intensity and background of every image are normalised first, as the scores have it
+        (`scrutiq.assessors.net.readers.normalise`). False shows what the grey level gives away of the denoiser.
     """
     dataset = ct_denoising_readers.load(folder)
-    seen: dict[str, Look] = {}
 
-    def at(file: str) -> Look:
-        if file not in seen:
-            shown = levels(read(folder / file, modality=Modality.CT, frame=0))
-            seen[file] = look(backbone, normalise(shown) if normalised else shown)
-        return seen[file]
+    @cache
+    def at(file: str) -> Shown:
+        shown = levels(read(folder / file, modality=Modality.CT, frame=0))
+        return normalise(shown) if normalised else shown
 
     rated = [record for record in dataset.records if not record.extra["design_constant"]]
     alone, compared = [], []
     for record in rated:
         target, normal, low = (at(record.files[role]) for role in ("target", "reference", "other"))
         alone.append(features(target, None, None))
-        compared.append(features(target, normal, low.shown))
+        compared.append(features(target, normal, low))
     return Study(
         ids=tuple(record.id for record in rated),
         region=tuple(str(record.extra["region"]) for record in rated),
@@ -90,24 +85,6 @@ def study(folder: Path, backbone: Backbone, *, normalised: bool = False) -> Stud
         alone=np.array(alone),
         against=np.array(compared),
     )
-
-
-def normalise(shown: Shown) -> Shown:
-    """Return display levels with the background black and the tissue between two fixed levels.
-
-    The background is what is dark and touches the border; the 5th and the 95th percentile of the smoothed tissue are
-    set to 64 and 192.
-    """
-    smooth = ndimage.gaussian_filter(shown.astype(np.float32), 2)
-    dark, _ = ndimage.label(smooth < 12)
-    border = np.unique(np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]]))
-    outside = np.isin(dark, border[border > 0])
-    tissue = (smooth > 12) & (smooth < 245)
-    if tissue.mean() < 0.01:
-        return shown
-    low, high = np.percentile(smooth[tissue], (5, 95))
-    scaled = 64 + 128 * (shown.astype(np.float32) - low) / max(float(high - low), 1.0)
-    return np.where(outside, 0, np.clip(np.rint(scaled), 0, 255)).astype(np.uint8)
 
 
 def fit_linear(values: Values, scores: Values, penalty: float) -> Linear:

@@ -150,7 +150,7 @@ class NetRecipe(Noun):
             first = {part: min(1, count) for part, count in data.factorial.items()}
             counts = {"each": one, "denoised": two, "factorial": first}
             small[modality] = data.model_copy(update=counts)
-        update: dict[str, object] = {"modalities": small, "variants": 1, "samples": None}
+        update: dict[str, object] = {"modalities": small, "variants": 1, "samples": None, "second_fault": 0.0}
         if isinstance(self.backbone, str) or self.schedule is None:
             return self.model_copy(update=update)
         backbone = self.backbone.model_copy(

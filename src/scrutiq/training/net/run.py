@@ -6,14 +6,14 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 
 from scrutiq import rubrics
 from scrutiq.assessors.net import installed, shipped
@@ -22,25 +22,34 @@ from scrutiq.assessors.net.embedding import Backbone
 from scrutiq.assessors.net.planes import STRIDE
 from scrutiq.assessors.net.readers import DIMENSIONS, Readers, write
 from scrutiq.assessors.net.statistics import STATISTICS, statistics
+from scrutiq.assessors.net.trees import heads_file
 from scrutiq.core import FrozenDict, InputError, Modality
 from scrutiq.datasets.bases import base
-from scrutiq.metrics.conformal import quantile
+from scrutiq.metrics.conformal import group_quantile
 from scrutiq.training.net import domain, grades, reader_study
-from scrutiq.training.net.evaluate import factorial_figures, kind_figures, map_figures
-from scrutiq.training.net.export import export_backbone, export_heads
-from scrutiq.training.net.heads import Heads, fit_heads, look_samples, references
+from scrutiq.training.net.evaluate import (
+    calibration_figures,
+    coverage_figures,
+    factorial_figures,
+    kind_figures,
+    map_figures,
+)
+from scrutiq.training.net.export import export_backbone, parameters
+from scrutiq.training.net.heads import Heads, Seen, all_heads, look_samples, of_modality, proxy_out_of_fold
 from scrutiq.training.net.looks import looks
 from scrutiq.training.net.looks import rows as look_rows
 from scrutiq.training.net.loop import fit_backbone, vocabulary
 from scrutiq.training.net.recipe import NetRecipe
 from scrutiq.training.net.samples import Samples, make_samples, plan, scenes
 
-__all__ = ["Said", "calibrated", "probabilities", "say", "train_net"]
+__all__ = ["Said", "calibrated", "say", "train_net"]
 
 Values = npt.NDArray[np.float64]
 Rows = Sequence[dict[str, Any]]
 
 VERSION = "1"
+#: Of the intervals.
+COVERAGE = 0.9
 STUDY = "ct_denoising_readers"
 #: A lesion is no fault: the heads learn it so as not to take it for one.
 SILENT = ("ct.inserted_lesion",)
@@ -59,23 +68,47 @@ class Said:
 
     Attributes
     ----------
-    logits, severity : ndarray, shape (N, K)
+    logits : ndarray, shape (N, 1 + K)
+        Of none and of each kind of the vocabulary; minus infinity for one of another modality.
+    severity : ndarray, shape (N, K)
     proxy : ndarray, shape (N,)
     """
 
     def __init__(self, logits: Values, severity: Values, proxy: Values) -> None:
         self.logits, self.severity, self.proxy = logits, severity, proxy
 
+    def probabilities(self, scale: npt.ArrayLike) -> Values:
+        """Return the probabilities of none and each kind, shape (N, 1 + K), at a factor on the logits of each sample.
 
-def say(heads: Heads, recipe: NetRecipe, rows: Rows, vectors: npt.NDArray[np.float32], compared: bool) -> Said:
-    """Return what the heads say of samples, without their references or with them."""
-    order = [modality.value for modality in recipe.modalities]
-    own = torch.from_numpy(vectors)
-    difference = own - own[torch.from_numpy(references(rows))] if compared else torch.zeros_like(own)
-    hot = torch.eye(len(order))[[order.index(row["modality"]) for row in rows]]
-    with torch.no_grad():
-        logits, severity, proxy = heads(own, difference, torch.full((len(rows), 1), float(compared)), hot)
-    return Said(logits.double().numpy(), severity.double().numpy(), proxy[:, 0].double().numpy())
+        C. Guo et al., "On calibration of modern neural networks", ICML 2017 (temperature scaling).
+        """
+        scaled = np.asarray(scale, np.float64)[..., None] * (self.logits - self.logits.max(1, keepdims=True))
+        odds = np.exp(scaled)
+        found: Values = odds / odds.sum(1, keepdims=True)
+        return found
+
+
+def say(
+    heads: Mapping[tuple[Modality, bool], Heads],
+    recipe: NetRecipe,
+    rows: Rows,
+    seen: Seen,
+    compared: bool,
+    *,
+    pictured: bool = False,
+) -> Said:
+    """Return what the heads say of samples, without their references or with them, as they are or as pictures."""
+    names = vocabulary(recipe)
+    logits = np.full((len(rows), 1 + len(names)), -np.inf)
+    severity, proxy = np.zeros((len(rows), len(names))), np.full(len(rows), np.nan)
+    for modality in recipe.modalities:
+        places, values = of_modality(modality, rows, seen, compared, pictured=pictured)
+        one = heads[modality, compared]
+        columns = np.array([names.index(name) for name in one.kinds])
+        said, how, proxy[places] = one(values)
+        logits[np.ix_(places, np.concatenate([[0], 1 + columns]))] = said
+        severity[np.ix_(places, columns)] = how
+    return Said(logits, severity, proxy)
 
 
 def train_net(
@@ -139,16 +172,18 @@ def train_net(
         export_backbone(fit_backbone(recipe, samples, out, log), weights / "backbone.onnx")
     taught = time.monotonic()
 
-    vectors = look_samples(weights / "backbone.onnx", samples, out / "samples", jobs)
-    heads = fit_heads(recipe, samples.rows, vectors, epochs=1 if short else 60, seed=recipe.seed)
-    export_heads(heads, weights / "heads.onnx")
-    alone, compared = (say(heads, recipe, samples.rows, vectors, by) for by in (False, True))
-    scale = calibrated(recipe, samples.rows, alone)
+    seen = look_samples(weights / "backbone.onnx", samples, out / "samples", jobs)
+    heads = all_heads(tuple(recipe.modalities), samples.rows, seen, jobs)
+    for (modality, by), one in heads.items():
+        one.export(weights / heads_file(modality, by))
+    alone, compared = (say(heads, recipe, samples.rows, seen, by) for by in (False, True))
+    scales = [calibrated(recipe, samples.rows, said) for said in (alone, compared)]
     runner = Backbone(weights / "backbone.onnx")
     scored: dict[str, RubricCard] = {}
+    intervals: dict[str, Any] = {}
     if Modality.CT in recipe.modalities:
-        scored["ldct"] = _proxy_card(samples.rows, alone, compared)
-        scored["ct-denoising"] = _readers(data / STUDY, runner, weights / "readers.npz")
+        scored["ldct"] = _proxy_card(samples.rows, seen)
+        scored["ct-denoising"], intervals = _readers(data / STUDY, weights / "readers.npz")
     if recipe.graded:
         scored["medq"] = _grades(recipe, data, runner, weights / "grades.npz")
     checked = _domain(recipe, data, runner, weights / "domain.npz", short, log)
@@ -163,10 +198,11 @@ def train_net(
         modalities=tuple(recipe.modalities),
         degradations=vocabulary(recipe),
         silent=tuple(name for name in SILENT if name in vocabulary(recipe)),
-        kind_scale=FrozenDict(scale),
+        kind_scale=FrozenDict({modality: (scales[0][modality], scales[1][modality]) for modality in recipe.modalities}),
         rubrics=FrozenDict(scored),
         graded=tuple(recipe.graded),
         domain=checked.card,
+        coverage=COVERAGE,
         data=trained,
         licences=tuple(base(name).attribution for name in trained),
         recipe_hash=hashlib.sha256(recipe.model_dump_json().encode()).hexdigest(),
@@ -174,9 +210,12 @@ def train_net(
     )
     (weights / CARD).write_text(card.model_dump_json(indent=1) + "\n", "utf-8")
     figures = {
-        "alone": _figures(recipe, samples, alone, scale),
-        "with_reference": _figures(recipe, samples, compared, scale),
+        "alone": _figures(recipe, samples, alone, scales[0]),
+        "with_reference": _figures(recipe, samples, compared, scales[1]),
+        "pictured": _figures(recipe, samples, say(heads, recipe, samples.rows, seen, False, pictured=True), scales[0]),
+        "intervals": {"ct-denoising": intervals, "ldct": _proxy_held(samples.rows, alone, compared, scored)},
         "evidence": _evidence(samples, runner),
+        "parameters": parameters(weights / "backbone.onnx"),
         "minutes": {
             "samples": (made - began) / 60,
             "backbone": (taught - made) / 60,
@@ -204,94 +243,130 @@ def _split(found: Sequence[Any]) -> dict[str, dict[str, list[str]]]:
     return {modality: {part: sorted(groups) for part, groups in parts.items()} for modality, parts in table.items()}
 
 
-def calibrated(recipe: NetRecipe, rows: Rows, said: Said) -> dict[Modality, tuple[float, float]]:
-    """Return slope and offset of Platt scaling by modality, fitted to the validation part.
+def calibrated(recipe: NetRecipe, rows: Rows, said: Said) -> dict[Modality, float]:
+    """Return the factor on the logits, by modality, at which the validation part is likeliest.
 
-    A modality without a validation part gets those of all others together.
-
-    J. Platt, "Probabilistic outputs for support vector machines", 1999.
+    A modality without a validation part gets that of all others together. What the words call no fault lies in between:
+    it counts half as none there.
     """
     names = vocabulary(recipe)
-    by: dict[Modality, tuple[Values, Values]] = {}
-    for modality in recipe.modalities:
-        mine = [i for i, name in enumerate(names) if name.partition(".")[0] in (modality.value.lower(), "any")]
-        those = [i for i, r in enumerate(rows) if _judged(r, "validation") and r["modality"] == modality.value]
-        present = np.zeros((len(those), len(names)))
+
+    def best(those: list[int]) -> float:
+        truth = np.zeros((len(those), 1 + len(names)))
         for place, i in enumerate(those):
-            for name, value in rows[i]["steps"]:
-                # What the words call no fault is in between: it counts as half there.
-                present[place, names.index(name)] = 1.0 if value > 1 / 3 else 0.5
-        by[modality] = (said.logits[those][:, mine].ravel(), present[:, mine].ravel())
-    pooled = _platt(*(np.concatenate([part[i] for part in by.values()]) for i in (0, 1)))
-    return {modality: _platt(*part) if len(part[0]) else pooled for modality, part in by.items()}
+            name, value = max(rows[i]["steps"], key=lambda step: step[1], default=(None, 0.0))
+            share = 0.0 if name is None else 1.0 if value > 1 / 3 else 0.5
+            truth[place, 0] = 1 - share
+            if name is not None:
+                truth[place, 1 + names.index(name)] = share
+        part = Said(said.logits[those], said.severity[those], said.proxy[those])
 
+        def loss(log_scale: float) -> float:
+            likely = part.probabilities(np.full(len(those), np.exp(log_scale)))
+            return float(-(truth * np.log(np.maximum(likely, 1e-9))).sum(1).mean())
 
-def _platt(logits: Values, truth: Values) -> tuple[float, float]:
-    if not len(logits):
-        return 1.0, 0.0
+        return float(np.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
 
-    def loss(free: Values) -> float:
-        value = free[0] * logits + free[1]
-        return float((np.logaddexp(0, value) - truth * value).mean())
-
-    slope, offset = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
-    return float(max(slope, 0.05)), float(offset)
+    by = {
+        m: [i for i, r in enumerate(rows) if _judged(r, "validation") and r["modality"] == m.value]
+        for m in recipe.modalities
+    }
+    every = [i for those in by.values() for i in those]
+    return {m: best(those or every) if every else 1.0 for m, those in by.items()}
 
 
 def _judged(row: dict[str, Any], part: str) -> bool:
     return bool(row["part"] == part and row["kind"] in ("clean", "degraded"))
 
 
-def _spread(residual: Values, coverage: float = 0.9) -> Spread:
-    """Return standard deviation and split-conformal half-width of residuals."""
-    known = np.abs(residual[~np.isnan(residual)])
-    half_width = min(quantile(known, coverage), float(known.max()))  # of too few, the largest
-    return Spread(sd=max(1e-3, float(np.sqrt((known**2).mean()))), half_width=max(1e-3, half_width))
+def _spread(residual: Values, groups: Sequence[str], share: float = COVERAGE) -> Spread:
+    """Return standard deviation and conformal half-width of residuals of groups that were left out."""
+    known = ~np.isnan(residual)
+    size, those = np.abs(residual[known]), [group for group, one in zip(groups, known, strict=True) if one]
+    half_width = min(group_quantile(size, those, share), float(size.max()))  # of too few, the largest
+    return Spread(sd=max(1e-3, float(np.sqrt((size**2).mean()))), half_width=max(1e-3, half_width))
 
 
-def _proxy_card(rows: Rows, alone: Said, compared: Said) -> RubricCard:
-    held = [i for i, r in enumerate(rows) if r["part"] == "validation" and r["kind"] == "factorial"]
-    truth = np.array([rows[i]["proxy"] for i in held])
-    spreads = (FrozenDict({"overall": _spread(said.proxy[held] - truth)}) for said in (alone, compared))
+def _proxy_held(rows: Rows, alone: Said, compared: Said, scored: Mapping[str, RubricCard]) -> dict[str, Any]:
+    """Return how often the intervals of the proxy held it, of test patients."""
+    test = [i for i, row in enumerate(rows) if row["part"] == "test" and row["kind"] == "factorial"]
+    if not test or "ldct" not in scored:
+        return {}
+    truth, groups = np.array([rows[i]["proxy"] for i in test]), [rows[i]["group"] for i in test]
+    bounds = rubrics.load("ldct").dimension("overall").range
+    return {
+        way: coverage_figures(truth, said.proxy[test], np.full(len(test), one["overall"].half_width), bounds, groups)
+        for way, said, one in (
+            ("alone", alone, scored["ldct"].alone),
+            ("with_reference", compared, scored["ldct"].with_reference),
+        )
+    }
+
+
+def _proxy_card(rows: Rows, seen: Seen) -> RubricCard:
+    spreads = []
+    for compared in (False, True):
+        places, said = proxy_out_of_fold(Modality.CT, rows, seen, compared)
+        residual = said - np.array([rows[i]["proxy"] for i in places])
+        spreads.append(FrozenDict({"overall": _spread(residual, [rows[i]["group"] for i in places])}))
     return RubricCard(
         hash=rubrics.load("ldct").hash,
         supervision="proxy",
         note=PROXY_NOTE,
-        **dict(zip(("alone", "with_reference"), spreads, strict=True)),
+        alone=spreads[0],
+        with_reference=spreads[1],
     )
 
 
-def _readers(folder: Path, backbone: Backbone, path: Path) -> RubricCard:
-    """Fit the linear maps to the reader study and return the card, with residuals of sets that were left out."""
-    study = reader_study.study(folder, backbone)
-    linears, spreads = [], []
+def _readers(folder: Path, path: Path) -> tuple[RubricCard, dict[str, Any]]:
+    """Fit the linear maps to the reader study and return the card, with residuals of sets that were left out.
+
+    How often the intervals hold is told of sets that neither the map nor the width was fitted to.
+    """
+    study = reader_study.study(folder)
+    linears, spreads, held = [], [], []
     for values, penalty in zip((study.alone, study.against), reader_study.PENALTIES.values(), strict=True):
         linears.append(reader_study.fit_linear(values, study.scores, penalty))
-        held = reader_study.leave_sets_out(values, study.scores, study.group, penalty) - study.scores
-        spreads.append(FrozenDict({name: _spread(held[:, i]) for i, name in enumerate(DIMENSIONS)}))
+        said = reader_study.leave_sets_out(values, study.scores, study.group, penalty)
+        residual = said - study.scores
+        spreads.append(FrozenDict({n: _spread(residual[:, i], study.group) for i, n in enumerate(DIMENSIONS)}))
+        held.append({n: _held(study, said[:, i], i) for i, n in enumerate(DIMENSIONS)})
     Readers(*linears).write(path)
-    return RubricCard(
+    card = RubricCard(
         hash=rubrics.load("ct-denoising").hash,
         supervision="readers",
         note=READER_NOTE,
         alone=spreads[0],
         with_reference=spreads[1],
     )
+    return card, dict(zip(("alone", "with_reference"), held, strict=True))
+
+
+def _held(study: reader_study.Study, said: Values, column: int) -> dict[str, Any]:
+    group, truth = np.array(study.group), study.scores[:, column]
+    width = np.zeros(len(said))
+    for one in set(study.group):
+        others = group != one
+        width[group == one] = _spread((said - truth)[others], group[others].tolist()).half_width
+    bounds = rubrics.load("ct-denoising").dimension(DIMENSIONS[column]).range
+    return coverage_figures(truth, said, width, bounds, study.group)
 
 
 def _grades(recipe: NetRecipe, data: Path, backbone: Backbone, path: Path) -> RubricCard:
     """Fit a linear map to the grades of each graded modality; residuals are of patients that were left out."""
     maps, residuals = {}, []
+    patients: list[str] = []
     for modality, name in recipe.graded.items():
         graded = grades.graded(data / name, backbone)
         maps[modality.value] = reader_study.fit_linear(graded.values, graded.scores, grades.PENALTY)
         residuals.append(grades.out_of_fold(graded) - graded.scores[:, 0])
+        patients += list(graded.patient)
     write(path, maps)
     return RubricCard(
         hash=rubrics.load("medq").hash,
         supervision="readers",
         note=grades.NOTE,
-        alone=FrozenDict({"overall": _spread(np.concatenate(residuals))}),
+        alone=FrozenDict({"overall": _spread(np.concatenate(residuals), patients)}),
     )
 
 
@@ -313,27 +388,15 @@ def _domain(
     return fitted
 
 
-def probabilities(
-    recipe: NetRecipe, rows: Rows, chosen: Sequence[int], said: Said, scale: dict[Modality, tuple[float, float]]
-) -> Values:
-    """Return calibrated probabilities of some samples, shape (n, K), zero for a kind of another modality."""
-    names = vocabulary(recipe)
-    found = np.zeros((len(chosen), len(names)))
-    for place, i in enumerate(chosen):
-        slope, offset = scale[Modality(rows[i]["modality"])]
-        folder = rows[i]["modality"].lower()
-        mine = [k for k, name in enumerate(names) if name.partition(".")[0] in (folder, "any")]
-        found[place, mine] = 1 / (1 + np.exp(-np.clip(slope * said.logits[i, mine] + offset, -30, 30)))
-    return found
-
-
-def _figures(
-    recipe: NetRecipe, samples: Samples, said: Said, scale: dict[Modality, tuple[float, float]]
-) -> dict[str, Any]:
+def _figures(recipe: NetRecipe, samples: Samples, said: Said, scale: dict[Modality, float]) -> dict[str, Any]:
     names, rows = vocabulary(recipe), samples.rows
     test = [i for i, row in enumerate(rows) if _judged(row, "test")]
-    probability = probabilities(recipe, rows, test, said, scale)
-    found = {"kinds": kind_figures([rows[i] for i in test], names, probability, said.severity[test])}
+    probability = said.probabilities([scale[Modality(row["modality"])] for row in rows])
+    those = [rows[i] for i in test]
+    found = {
+        "kinds": kind_figures(those, names, probability[test][:, 1:], said.severity[test]),
+        "calibration": calibration_figures(those, names, probability[test]),
+    }
     graded = [i for i, row in enumerate(rows) if row["part"] == "test" and row["kind"] == "factorial"]
     if graded:
         found["ldct-factorial"] = factorial_figures([rows[i] for i in graded], said.proxy[graded])
