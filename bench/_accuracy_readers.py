@@ -31,13 +31,12 @@ from scrutiq.metrics.reader_protocol import (
     rank_agreement,
 )
 from scrutiq.training.net import reader_study
-from scrutiq.training.net.reader_study import PENALTIES
 
 TARGET_ONLY = ("niqe", "brisque", "piqe")
 WITH_REFERENCE = ("psnr", "ssim", "vif", "gmsd")
 REGIONS = {"abdomen": "abdomen", "brain": "head"}
 READER, LOOKUP, MEASURED = "a radiologist against the other two", "denoiser lookup", "`measured:`"
-NET, RAW = "`net:base`", "the same maps, intensity not normalised"
+NET, NORMALISED = "`net:base`", "`net:base`, normalised"
 REFERENCE = ", with references"
 
 #: What hand-made features with extra-trees reach (issue 4); with the lookup they are the bar of the first table.
@@ -120,17 +119,15 @@ def judges(folder: Path, jobs: int) -> tuple[Design, dict[str, Judge]]:
 
 def _nets(folder: Path, ids: list[str]) -> dict[str, Judge]:
     found = {}
-    for title, normalised in ((NET, True), (RAW, False)):
+    for title, normalised in ((NET, False), (NORMALISED, True)):
         study = reader_study.study(folder, normalised=normalised)
         if list(study.ids) != ids:
             raise SystemExit("the study's features are not of the same images in the same order.")
-        for ending, values, penalty in (
-            ("", study.alone, PENALTIES["alone"]),
-            (REFERENCE, study.against, PENALTIES["with_reference"]),
-        ):
+        for ending, (name, fit) in zip(("", REFERENCE), reader_study.WAYS.items(), strict=True):
+            values = getattr(study, name)
             found[title + ending] = Judge(
-                reader_study.leave_sets_out(values, study.scores, study.group, penalty),
-                reader_study.leave_denoisers_out(values, study.scores, study.method, penalty),
+                reader_study.leave_sets_out(values, study.scores, study.group, fit),
+                reader_study.leave_denoisers_out(values, study.scores, study.method, fit),
                 study.scores,
             )
     return found
@@ -217,7 +214,7 @@ def _verdicts(
             f"* {name}: at least the larger of the lookup and hand-made features with extra-trees in "
             f"{int((got >= bar).sum())} of {len(bar)}" + (f"; not in {', '.join(short)}." if short else ".")
         )
-    for name in (f"{title}{ending}" for title in (NET, RAW) for ending in ("", REFERENCE)):
+    for name in (f"{title}{ending}" for title in (NET, NORMALISED) for ending in ("", REFERENCE)):
         asked = [
             (p, f) for p, f in zip(places, _row(left[name]), strict=True) if p.split(": ")[1] in ("noise", "contrast")
         ]

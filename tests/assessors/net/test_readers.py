@@ -4,17 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from scrutiq.assessors.net.readers import Linear, Readers
+from scrutiq.assessors.net.readers import FOREST, LINEAR, Linear, Readers, alone, beside, normalise, write
 
 torch = pytest.importorskip("torch")
 
 from scrutiq.training.net.reader_study import (  # noqa: E402
+    fit_alone,
     fit_linear,
     leave_denoisers_out,
     leave_sets_out,
-    normalise,
 )
+from scrutiq.training.net.trees import export_trees  # noqa: E402
 
 
 def _study(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
@@ -44,28 +46,43 @@ def test_missing_ratings_are_left_out(rng: np.random.Generator) -> None:
     assert np.isfinite(found).all()
 
 
+def ridge(values: np.ndarray, scores: np.ndarray) -> Linear:
+    return fit_linear(values, scores, 1.0)
+
+
 def test_what_is_left_out_is_not_seen(rng: np.random.Generator) -> None:
     values, scores, sets, methods = _study(rng)
-    before = leave_sets_out(values, scores, sets, 1.0)
+    before = leave_sets_out(values, scores, sets, ridge)
     changed = scores.copy()
     changed[:6] += 100
-    after = leave_sets_out(values, changed, sets, 1.0)
+    after = leave_sets_out(values, changed, sets, ridge)
     np.testing.assert_array_equal(after[:6], before[:6])
     assert not np.allclose(after[6:], before[6:])
-    pairs = leave_denoisers_out(values, scores, methods, 1.0)
+    pairs = leave_denoisers_out(values, scores, methods, ridge)
     assert len(pairs) == 15
     out = pairs["m0", "m3"]
     assert np.isfinite(out[np.isin(methods, ["m0", "m3"])]).all()
     assert np.isnan(out[~np.isin(methods, ["m0", "m3"])]).all()
 
 
-def test_maps_come_back_from_their_file(tmp_path: Path, rng: np.random.Generator) -> None:
-    one, two = (Linear(rng.random(f), rng.random(f) + 1, rng.random((f, 3)), rng.random(3)) for f in (5, 7))
-    Readers(one, two).write(tmp_path / "readers.npz")
-    back = Readers.read(tmp_path / "readers.npz")
-    values = rng.random((4, 7))
-    np.testing.assert_array_equal(back.with_reference(values), two(values))
-    np.testing.assert_array_equal(back.alone.weight, one.weight)
+def test_maps_come_back_from_their_files_and_say_the_same(tmp_path: Path, rng: np.random.Generator) -> None:
+    images = [rng.integers(0, 256, (96, 96)).astype(np.uint8) for _ in range(12)]
+    images = [
+        np.rint(ndimage.gaussian_filter(one.astype(float), k / 6)).astype(np.uint8) for k, one in enumerate(images)
+    ]
+    scores = rng.random((12, 3))
+    own, compared = (
+        np.array(found) for found in ([alone(i) for i in images], [beside(i, images[0], None) for i in images])
+    )
+    fitted, linear = fit_alone(own, scores), fit_linear(compared, scores, 1.0)
+    write(tmp_path / LINEAR, {"alone": fitted.linear, "with_reference": linear})
+    export_trees([fitted.forest], own.shape[1] // 2, tmp_path / FOREST)
+    back = Readers.read(tmp_path)
+    for k in (0, 5, 11):
+        np.testing.assert_allclose(list(back.score(images[k], None, None).values()), fitted(own[[k]])[0], atol=1e-5)
+        said = back.score(images[k], images[0], None)
+        np.testing.assert_allclose(list(said.values()), linear(compared[k]), atol=1e-9)
+        assert list(said) == ["noise", "contrast", "structure"]
 
 
 def test_normalising_takes_scale_and_background_away(rng: np.random.Generator) -> None:

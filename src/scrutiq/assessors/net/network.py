@@ -20,7 +20,7 @@ from scrutiq.assessors.net.embedding import Backbone
 from scrutiq.assessors.net.gauges import gauge
 from scrutiq.assessors.net.look import Look, look
 from scrutiq.assessors.net.planes import STRIDE, levels
-from scrutiq.assessors.net.readers import Linear, Readers
+from scrutiq.assessors.net.readers import LINEAR, Linear, Readers
 from scrutiq.assessors.net.trees import Trees, heads_file
 from scrutiq.core import Case, DeclinedError, Image, Modality, Role
 from scrutiq.metrics import Context
@@ -129,7 +129,7 @@ class Network:
             if card.graded
             else {}
         )
-        self._readers = Readers.read(folder / "readers.npz") if "readers.npz" in card.files else None
+        self._readers = Readers.read(folder) if LINEAR in card.files else None
         self._domain = DomainModel.from_bytes((folder / "domain.npz").read_bytes())
 
     def predict(self, case: Case, rubrics: Collection[str] | None = None) -> Prediction:

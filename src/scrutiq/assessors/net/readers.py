@@ -1,7 +1,9 @@
-"""`Readers`: the scores of the blind reader study from texture, by linear maps fitted to its ratings.
+"""`Readers`: the scores of the blind reader study from texture, fitted to its ratings.
 
-Intensity and background are normalised first: they give some denoisers away, and a denoiser that is recognised is not
-judged. The embedding is left out: learnt from other faults, it made the order of denoisers that were never seen worse.
+Beside a normal dose a linear map judges. Of an image alone a linear map and a forest do, half each: the first orders
+denoisers that were never seen better, the second images of those that were. The linear maps see intensity and
+background normalised, since they give some denoisers away. The embedding of the network is left out: learnt from other
+faults, it made the order of denoisers that were never seen worse.
 """
 
 from __future__ import annotations
@@ -16,14 +18,17 @@ from scipy import ndimage
 
 from scrutiq.assessors.net.look import middle
 from scrutiq.assessors.net.texture import against, texture
+from scrutiq.assessors.net.trees import Trees
 
-__all__ = ["DIMENSIONS", "Linear", "Readers", "features", "normalise", "write"]
+__all__ = ["DIMENSIONS", "FOREST", "LINEAR", "Linear", "Readers", "alone", "beside", "normalise", "write"]
 
 Values = npt.NDArray[np.float64]
 Shown = npt.NDArray[np.uint8]
 
 #: Of the rubric ``ct-denoising``.
 DIMENSIONS = ("noise", "contrast", "structure")
+#: Files of the maps.
+LINEAR, FOREST = "readers.npz", "readers.onnx"
 
 
 @dataclass(frozen=True)
@@ -80,44 +85,56 @@ def normalise(shown: Shown) -> Shown:
     return np.where(outside, 0, np.clip(np.rint(scaled), 0, 255)).astype(np.uint8)
 
 
-def features(target: Shown, normal: Shown | None, low: Shown | None) -> Values:
-    """Return what the scores rest on: of the image alone, or where ``normal`` is given, against it.
+def alone(shown: Shown) -> Values:
+    """Return what the scores of an image alone rest on, float64, shape (110,).
 
     Parameters
     ----------
-    target, normal, low : ndarray of uint8, shape (H, W)
-        Display levels of the image, of the normal dose and of the low dose, normalised.
+    shown : ndarray of uint8, shape (H, W)
+        Display levels.
 
     Returns
     -------
-    ndarray of float64, shape (F,)
+    ndarray
+        Texture of the normalised image, which the linear map takes, then of the image as it is, for the trees.
     """
-    return texture(middle(target)) if normal is None else against(target, normal, low)
+    return np.concatenate([texture(middle(normalise(shown))), texture(middle(shown))])
+
+
+def beside(shown: Shown, normal: Shown, low: Shown | None) -> Values:
+    """Return what the scores of an image beside its normal dose rest on, float64, shape (191,).
+
+    Parameters
+    ----------
+    shown, normal, low : ndarray of uint8, shape (H, W)
+        Display levels of the image, the normal dose, and the low dose where there is one; each is normalised.
+    """
+    return against(normalise(shown), normalise(normal), None if low is None else normalise(low))
 
 
 @dataclass(frozen=True)
 class Readers:
-    """The two linear maps: of an image alone, and of one beside its normal dose."""
+    """A linear map and a forest for images alone, whose mean is the score, and a linear map for those beside a dose."""
 
     alone: Linear
+    forest: Trees
     with_reference: Linear
 
     def score(self, target: Shown, normal: Shown | None, low: Shown | None) -> dict[str, float]:
-        """Return the score of each dimension, not cut to its range, of display levels, uint8, shape (H, W)."""
-        linear = self.alone if normal is None else self.with_reference
-        seen = [None if shown is None else normalise(shown) for shown in (target, normal, low)]
-        assert seen[0] is not None
-        scores = linear(features(seen[0], seen[1], seen[2]))
+        """Return the score of each dimension, not cut to its range; the parameters are those of `beside`."""
+        if normal is None:
+            values = alone(target)
+            half = len(values) // 2
+            scores = (self.alone(values[:half]) + self.forest(values[half:].astype(np.float32))) / 2
+        else:
+            scores = self.with_reference(beside(target, normal, low))
         return {name: float(score) for name, score in zip(DIMENSIONS, scores, strict=True)}
 
     @classmethod
-    def read(cls, path: Path) -> Readers:
-        """Read what `write` wrote."""
-        return cls(Linear.read(path, "alone"), Linear.read(path, "with_reference"))
-
-    def write(self, path: Path) -> None:
-        """Write both maps to an ``.npz`` file."""
-        write(path, {"alone": self.alone, "with_reference": self.with_reference})
+    def read(cls, folder: Path) -> Readers:
+        """Read ``readers.npz`` and ``readers.onnx`` of a folder of weights."""
+        maps = folder / LINEAR
+        return cls(Linear.read(maps, "alone"), Trees(folder / FOREST), Linear.read(maps, "with_reference"))
 
 
 _ARRAYS = ("centre", "scale", "weight", "offset")

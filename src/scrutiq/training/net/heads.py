@@ -18,7 +18,7 @@ from scrutiq.assessors.net.gauges import gauge
 from scrutiq.assessors.net.look import look
 from scrutiq.core import Image, Modality
 from scrutiq.training.net.samples import Samples, degradations_of
-from scrutiq.training.net.trees import Boosted, classifier, export_trees, regressor
+from scrutiq.training.net.trees import Fitted, classifier, export_trees, regressor
 
 __all__ = ["Heads", "Seen", "all_heads", "fit_heads", "look_samples", "of_modality", "proxy_out_of_fold", "references"]
 
@@ -119,19 +119,19 @@ class Heads:
     ----------
     kinds : tuple of str
         Degradations, in the order of the outputs.
-    kind : Boosted
+    kind : Fitted
         Tells "none" and the kinds apart.
-    severity : tuple of Boosted
+    severity : tuple of Fitted
         By degradation.
-    proxy : Boosted, optional
+    proxy : Fitted, optional
         Of ``ldct-factorial``.
     features : int
     """
 
     kinds: tuple[str, ...]
-    kind: Boosted
-    severity: tuple[Boosted, ...]
-    proxy: Boosted | None
+    kind: Fitted
+    severity: tuple[Fitted, ...]
+    proxy: Fitted | None
     features: int
 
     def __call__(self, values: Floats) -> tuple[Floats, Floats, Floats]:

@@ -20,7 +20,7 @@ from scrutiq.assessors.net import installed, shipped
 from scrutiq.assessors.net.card import CARD, Card, RubricCard, Spread
 from scrutiq.assessors.net.embedding import Backbone
 from scrutiq.assessors.net.planes import STRIDE
-from scrutiq.assessors.net.readers import DIMENSIONS, Readers, write
+from scrutiq.assessors.net.readers import DIMENSIONS, FOREST, LINEAR, write
 from scrutiq.assessors.net.statistics import STATISTICS, statistics
 from scrutiq.assessors.net.trees import heads_file
 from scrutiq.core import FrozenDict, InputError, Modality
@@ -41,6 +41,7 @@ from scrutiq.training.net.looks import rows as look_rows
 from scrutiq.training.net.loop import fit_backbone, vocabulary
 from scrutiq.training.net.recipe import NetRecipe
 from scrutiq.training.net.samples import Samples, make_samples, plan, scenes
+from scrutiq.training.net.trees import export_trees
 
 __all__ = ["Said", "calibrated", "say", "train_net"]
 
@@ -183,7 +184,7 @@ def train_net(
     intervals: dict[str, Any] = {}
     if Modality.CT in recipe.modalities:
         scored["ldct"] = _proxy_card(samples.rows, seen)
-        scored["ct-denoising"], intervals = _readers(data / STUDY, weights / "readers.npz")
+        scored["ct-denoising"], intervals = _readers(data / STUDY, weights)
     if recipe.graded:
         scored["medq"] = _grades(recipe, data, runner, weights / "grades.npz")
     checked = _domain(recipe, data, runner, weights / "domain.npz", short, log)
@@ -319,19 +320,21 @@ def _proxy_card(rows: Rows, seen: Seen) -> RubricCard:
 
 
 def _readers(folder: Path, path: Path) -> tuple[RubricCard, dict[str, Any]]:
-    """Fit the linear maps to the reader study and return the card, with residuals of sets that were left out.
+    """Fit the maps to the reader study, write them to a folder, and return the card and how its intervals did.
 
-    How often the intervals hold is told of sets that neither the map nor the width was fitted to.
+    The card has residuals of sets that were left out; the intervals are tried on sets that neither the map nor their
+    width was fitted to.
     """
     study = reader_study.study(folder)
-    linears, spreads, held = [], [], []
-    for values, penalty in zip((study.alone, study.against), reader_study.PENALTIES.values(), strict=True):
-        linears.append(reader_study.fit_linear(values, study.scores, penalty))
-        said = reader_study.leave_sets_out(values, study.scores, study.group, penalty)
+    own = reader_study.fit_alone(study.alone, study.scores)
+    write(path / LINEAR, {"alone": own.linear, "with_reference": reader_study.fit_beside(study.against, study.scores)})
+    export_trees([own.forest], study.alone.shape[1] // 2, path / FOREST)
+    spreads, held = [], []
+    for name, fit in reader_study.WAYS.items():
+        said = reader_study.leave_sets_out(getattr(study, name), study.scores, study.group, fit)
         residual = said - study.scores
         spreads.append(FrozenDict({n: _spread(residual[:, i], study.group) for i, n in enumerate(DIMENSIONS)}))
         held.append({n: _held(study, said[:, i], i) for i, n in enumerate(DIMENSIONS)})
-    Readers(*linears).write(path)
     card = RubricCard(
         hash=rubrics.load("ct-denoising").hash,
         supervision="readers",

@@ -1,8 +1,9 @@
-"""Gradient-boosted trees, fitted with scikit-learn and written as one ONNX model."""
+"""Boosted trees and forests, fitted with scikit-learn and written as one ONNX model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,20 +13,20 @@ import numpy.typing as npt
 from scrutiq.core import MissingExtraError
 
 try:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingClassifier, HistGradientBoostingRegressor
 except ImportError:
     raise MissingExtraError("Training", "train") from None
 
-__all__ = ["Boosted", "classifier", "export_trees", "regressor"]
+__all__ = ["Fitted", "classifier", "export_trees", "forest", "regressor"]
 
-#: A fitted `HistGradientBoostingClassifier` or `HistGradientBoostingRegressor` (scikit-learn has no types).
-Boosted: TypeAlias = Any
+#: What the functions here return (scikit-learn has no types).
+Fitted: TypeAlias = Any
 
 #: Of the ONNX operators for machine learning.
 _ML_OPSET, _OPSET, _IR = 3, 17, 9
 
 
-def classifier(values: npt.NDArray[np.float32], called: npt.NDArray[Any], weight: npt.NDArray[Any]) -> Boosted:
+def classifier(values: npt.NDArray[np.float32], called: npt.NDArray[Any], weight: npt.NDArray[Any]) -> Fitted:
     """Return trees that tell classes apart; their raw outputs are logits, one a class.
 
     Parameters
@@ -49,7 +50,7 @@ def classifier(values: npt.NDArray[np.float32], called: npt.NDArray[Any], weight
     return model.fit(values, called, weight)
 
 
-def regressor(values: npt.NDArray[np.float32], truth: npt.NDArray[Any], weight: npt.NDArray[Any]) -> Boosted:
+def regressor(values: npt.NDArray[np.float32], truth: npt.NDArray[Any], weight: npt.NDArray[Any]) -> Fitted:
     """Return trees that predict a number, ``truth``; the other parameters are those of `classifier`."""
     model = HistGradientBoostingRegressor(
         max_iter=120,
@@ -64,31 +65,42 @@ def regressor(values: npt.NDArray[np.float32], truth: npt.NDArray[Any], weight: 
     return model.fit(values, truth, weight)
 
 
-def export_trees(models: Sequence[Boosted], features: int, path: Path) -> None:
+def forest(values: npt.NDArray[np.floating], truth: npt.NDArray[Any]) -> Fitted:
+    """Return extremely randomised trees that predict numbers, ``truth``, shape (N, T), of few samples."""
+    model = ExtraTreesRegressor(60, max_features=0.3, min_samples_leaf=2, random_state=0)
+    return model.fit(values, truth)
+
+
+def export_trees(models: Sequence[Fitted], features: int, path: Path) -> None:
     """Write models of the same features as one ONNX model.
 
     Parameters
     ----------
-    models : sequence of Boosted
-        Their raw outputs, the sums of trees and baseline, stand one after the other.
+    models : sequence of Fitted
+        Their outputs, raw where they are boosted (the sums of trees and baseline), stand one after the other.
     features : int
     path : Path
         The model takes ``values``, float32, shape (N, features), NaN where missing, and gives ``raw``, float32.
     """
     from onnx import TensorProto, helper, save
 
-    nodes: dict[str, list[Any]] = {name: [] for name in _NODES}
-    leaves: dict[str, list[Any]] = {name: [] for name in ("treeids", "nodeids", "ids", "weights")}
+    attributes: dict[str, list[Any]] = {f"nodes_{name}": [] for name in _NODES}
+    attributes |= {f"target_{name}": [] for name in ("treeids", "nodeids", "ids", "weights")}
     baseline: list[float] = []
-    tree = 0
+    count = 0
     for model in models:
-        for iteration in model._predictors:
-            for output, predictor in enumerate(iteration):
-                _add(predictor.nodes, tree, len(baseline) + output, nodes, leaves)
-                tree += 1
+        first = len(baseline)
+        if isinstance(model, ExtraTreesRegressor):
+            baseline += [0.0] * model.n_outputs_
+            for one in model.estimators_:
+                _add(attributes, count, _grown(one.tree_, len(model.estimators_)), first)
+                count += 1
+            continue
         baseline += [float(value) for value in np.ravel(model._baseline_prediction)]
-    attributes: dict[str, Any] = {f"nodes_{name}": listed for name, listed in nodes.items()}
-    attributes |= {f"target_{name}": listed for name, listed in leaves.items()}
+        for iteration in model._predictors:
+            for output, one in enumerate(iteration):
+                _add(attributes, count, _boosted(one.nodes), first + output)
+                count += 1
     ensemble = helper.make_node(
         "TreeEnsembleRegressor",
         ["values"],
@@ -96,7 +108,7 @@ def export_trees(models: Sequence[Boosted], features: int, path: Path) -> None:
         domain="ai.onnx.ml",
         n_targets=len(baseline),
         base_values=baseline,
-        **attributes,
+        **attributes,  # type: ignore[arg-type]
     )
     graph = helper.make_graph(
         [ensemble],
@@ -109,38 +121,64 @@ def export_trees(models: Sequence[Boosted], features: int, path: Path) -> None:
 
 
 _NODES = (
-    "treeids",
-    "nodeids",
-    "featureids",
-    "modes",
-    "values",
-    "truenodeids",
-    "falsenodeids",
-    "missing_value_tracks_true",
+    *("treeids", "nodeids", "featureids", "modes"),
+    *("values", "truenodeids", "falsenodeids", "missing_value_tracks_true"),
 )
 
 
-def _add(
-    tree: npt.NDArray[Any], number: int, target: int, nodes: dict[str, list[Any]], leaves: dict[str, list[Any]]
-) -> None:
-    for place, node in enumerate(tree):
-        leaf = bool(node["is_leaf"])
+@dataclass(frozen=True)
+class _Tree:
+    """A tree: for each node its feature, threshold, children (values up to the threshold go left), and what it adds.
+
+    Attributes
+    ----------
+    leaf, feature, threshold, left, right, missing_left : ndarray, shape (nodes,)
+    value : ndarray, shape (nodes, outputs)
+    """
+
+    leaf: npt.NDArray[Any]
+    feature: npt.NDArray[Any]
+    threshold: npt.NDArray[Any]
+    left: npt.NDArray[Any]
+    right: npt.NDArray[Any]
+    missing_left: npt.NDArray[Any]
+    value: npt.NDArray[Any]
+
+
+def _boosted(nodes: npt.NDArray[Any]) -> _Tree:
+    return _Tree(
+        leaf=nodes["is_leaf"],
+        feature=nodes["feature_idx"],
+        threshold=nodes["num_threshold"],
+        left=nodes["left"],
+        right=nodes["right"],
+        missing_left=nodes["missing_go_to_left"],
+        value=nodes["value"][:, None],
+    )
+
+
+def _grown(tree: Any, trees: int) -> _Tree:
+    leaf = tree.children_left < 0
+    missing = np.zeros(len(leaf), bool)
+    value = tree.value[:, :, 0] / trees
+    return _Tree(leaf, tree.feature, tree.threshold, tree.children_left, tree.children_right, missing, value)
+
+
+def _add(attributes: dict[str, list[Any]], number: int, tree: _Tree, target: int) -> None:
+    for place, leaf in enumerate(tree.leaf.tolist()):
         # float32 features are below a float64 threshold where they are below the nearest float32 that is no larger.
-        threshold = np.float32(0 if leaf else node["num_threshold"])
-        if not leaf and float(threshold) > float(node["num_threshold"]):
+        threshold = np.float32(0 if leaf else tree.threshold[place])
+        if not leaf and float(threshold) > float(tree.threshold[place]):
             threshold = np.nextafter(threshold, np.float32(-np.inf))
         row = (
-            number,
-            place,
-            0 if leaf else int(node["feature_idx"]),
-            "LEAF" if leaf else "BRANCH_LEQ",
-            float(threshold),
-            0 if leaf else int(node["left"]),
-            0 if leaf else int(node["right"]),
-            0 if leaf else int(node["missing_go_to_left"]),
+            *(number, place, 0 if leaf else int(tree.feature[place]), "LEAF" if leaf else "BRANCH_LEQ"),
+            *(float(threshold), 0 if leaf else int(tree.left[place]), 0 if leaf else int(tree.right[place])),
+            0 if leaf else int(tree.missing_left[place]),
         )
         for name, value in zip(_NODES, row, strict=True):
-            nodes[name].append(value)
+            attributes[f"nodes_{name}"].append(value)
         if leaf:
-            for name, value in zip(leaves, (number, place, target, float(node["value"])), strict=True):
-                leaves[name].append(value)
+            for output, weight in enumerate(tree.value[place].tolist()):
+                found = (number, place, target + output, weight)
+                for name, value in zip(("treeids", "nodeids", "ids", "weights"), found, strict=True):
+                    attributes[f"target_{name}"].append(value)
