@@ -46,7 +46,7 @@ RECIPE = ROOT / "src/scrutiq/training/recipes/net_base.yaml"
 def figures(recipe: NetRecipe, rows: list[dict[str, Any]], seen: Seen, jobs: int) -> dict[str, Any]:
     """Return what trees on what was seen are worth, from the image alone."""
     from scrutiq.training.net.loop import vocabulary
-    from scrutiq.training.net.run import calibrated, say
+    from scrutiq.training.net.said import calibrated, say
 
     heads = all_heads(tuple(recipe.modalities), rows, seen, jobs, ways=(False,))
     said = say(heads, recipe, rows, seen, False)

@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scrutiq.training.net.evaluate import factorial_figures, kind_figures, macro_f1, map_figures
+from scrutiq.training.net.evaluate import (
+    calibration_figures,
+    coverage_figures,
+    factorial_figures,
+    kind_figures,
+    macro_f1,
+    map_figures,
+)
 
 
 def test_macro_f1_by_hand() -> None:
@@ -48,3 +55,23 @@ def test_the_map_is_tested_where_the_fault_was_put() -> None:
     row = {"regions": [[16, 16, 32, 32]]}
     assert map_figures([row], [cells], 16) == {"n": 1, "auroc": 1.0, "highest_inside": 1.0, "area": 1 / 16}
     assert map_figures([row], [-cells], 16)["auroc"] == 0.0
+
+
+def test_calibration_counts_what_is_said_and_leaves_out_what_is_neither() -> None:
+    steps = [[["ct.ring", 0.9]], [["ct.ring", 0.9]], [["ct.metal", 0.5]], [], [["ct.metal", 0.2]]]
+    rows = [{"modality": "CT", "group": f"g{i}", "steps": one} for i, one in enumerate(steps)]
+    probability = np.array([[0.1, 0.8, 0.1], [0.2, 0.2, 0.6], [0, 0, 1], [0.6, 0.2, 0.2], [0.9, 0.1, 0]])
+    found = calibration_figures(rows, ("ct.ring", "ct.metal"), probability)["CT"]
+    assert (found["n"], found["groups"]) == (4, 4)
+    # said with 0.8, 0.6, 1.0 and 0.6: right, wrong, right, right; the two that are equally sure share a bin
+    assert found["ece"] == pytest.approx((0.2 + 0 + 2 * abs(0.6 - 0.5)) / 4)
+
+
+def test_coverage_is_of_intervals_that_are_cut_to_the_scale() -> None:
+    truth = np.array([0.0, 1.0, 2.0, np.nan, 4.0])
+    score = np.array([-1.0, 1.6, 2.4, 2.0, 3.9])
+    found = coverage_figures(truth, score, np.full(5, 0.5), (0, 4), list("abcde"))
+    assert (found["n"], found["groups"]) == (4, 4)
+    assert found["coverage"] == 0.75  # 1.6 is more than a half from 1
+    assert found["median_width"] == pytest.approx((0.6 + 1.0) / 2)  # 0.5, 1.0, 1.0 and 0.6
+    assert found["constant_width"] == 1.0

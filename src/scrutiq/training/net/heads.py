@@ -17,6 +17,7 @@ from scrutiq.assessors.net.embedding import Backbone
 from scrutiq.assessors.net.gauges import gauge
 from scrutiq.assessors.net.look import look
 from scrutiq.core import Image, Modality
+from scrutiq.training.net.kept import digest, kept
 from scrutiq.training.net.samples import Samples, degradations_of
 from scrutiq.training.net.trees import Fitted, classifier, export_trees, regressor
 
@@ -25,6 +26,8 @@ __all__ = ["Heads", "Seen", "all_heads", "fit_heads", "look_samples", "of_modali
 Floats = npt.NDArray[np.float32]
 Rows = Sequence[dict[str, Any]]
 
+#: Of what a look is; another one makes what was kept void.
+VERSION = "1"
 #: Folds in which the proxy is predicted for patients that were left out.
 FOLDS = 5
 
@@ -65,13 +68,21 @@ class Seen:
 
 
 def look_samples(backbone: Path, samples: Samples, folder: Path, jobs: int) -> Seen:
-    """Look at every sample."""
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(backbone, folder)
-    ) as pool:
-        found = list(pool.map(_look, samples.rows, chunksize=16))
+    """Look at every sample; what was seen is kept in ``looks.npz`` of the folder."""
+
+    def computed() -> dict[str, npt.NDArray[Any]]:
+        with ProcessPoolExecutor(
+            jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(backbone, folder)
+        ) as pool:
+            found = list(pool.map(_look, samples.rows, chunksize=16))
+        looks, pictured = (np.stack([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found]))
+        return {"looks": looks, "pictured": pictured}
+
+    made_of = digest(backbone.read_bytes(), (folder / "samples.jsonl").read_bytes(), VERSION)
+    arrays = kept(folder / "looks.npz", made_of, computed)
     measured = [np.array([np.nan if v is None else v for v in r["gauges"]], np.float32) for r in samples.rows]
-    return Seen(np.stack([looked for looked, _ in found]), measured, [pictured for _, pictured in found])
+    ends = np.cumsum([len(one) for one in measured])
+    return Seen(arrays["looks"], measured, np.split(arrays["pictured"], ends[:-1]))
 
 
 def references(rows: Rows) -> npt.NDArray[np.int64]:
