@@ -91,9 +91,9 @@ def _domain(found: Sequence[Mapping[str, Any]]) -> str:
         rows.append([one["claim"], one["kind"], f"{one['pictures']} of {one['sources']}", share, met])
     head = ["said to be", "what it is", "pictures of sources", "declined", "as asked"]
     return (
-        f"{table(head, rows)}\n\nAsked: at most 0.02 of good images, at least 0.98 of each kind that is none. *Varied* is "
-        "another part or size of a good image, *degraded* one with a fault; of these nothing was asked. Intervals are of "
-        "Wilson, as if pictures of one source were independent."
+        f"{table(head, rows)}\n\nAsked: at most 0.02 of good images, at least 0.98 of each kind that is none. "
+        "*Varied* is another part or size of a good image, *degraded* one with a fault; of these nothing was asked. "
+        "Intervals are of Wilson, as if pictures of one source were independent."
     )
 
 
