@@ -11,7 +11,7 @@ import pytest
 from scrutiq.core import InputError, Modality
 from scrutiq.datasets.bases import base
 from scrutiq.training.net.recipe import NetRecipe, load_net_recipe
-from scrutiq.training.net.samples import CHANGES, Samples, degradations_of, make_samples, plan, scenes
+from scrutiq.training.net.samples import CHANGES, Samples, degradations_of, make_samples, parts, plan, scenes
 
 RECIPES = Path(str(resources.files("scrutiq.training"))) / "recipes"
 
@@ -45,6 +45,12 @@ def test_what_is_no_recipe_is_refused_in_a_sentence(text: str, tmp_path: Path) -
     (tmp_path / "recipe.yaml").write_text(text, "utf-8")
     with pytest.raises(InputError, match="not a recipe"):
         load_net_recipe(tmp_path / "recipe.yaml")
+
+
+@pytest.mark.shared
+def test_the_split_is_the_one_that_is_committed(recipe: NetRecipe, shared: Path) -> None:
+    committed = json.loads((RECIPES / "net_base.splits.json").read_text("utf-8"))
+    assert parts(scenes(recipe, shared)) == committed
 
 
 @pytest.mark.shared

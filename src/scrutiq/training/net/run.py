@@ -39,7 +39,7 @@ from scrutiq.training.net.looks import rows as look_rows
 from scrutiq.training.net.loop import fit_backbone, vocabulary
 from scrutiq.training.net.recipe import NetRecipe
 from scrutiq.training.net.said import Said, calibrated, judged, say
-from scrutiq.training.net.samples import Samples, make_samples, plan, scenes
+from scrutiq.training.net.samples import Samples, make_samples, parts, plan, scenes
 from scrutiq.training.net.scales import COVERAGE, graded_scale, proxy_held, proxy_scale, reader_scale
 
 __all__ = ["train_net"]
@@ -171,7 +171,7 @@ def train_net(
         "recipe": recipe.model_dump(mode="json"),
         "short": short,
         "torch": torch.__version__,
-        "split": _split(found),
+        "split": parts(found),
         "samples": len(samples.rows),
         "figures": figures,
     }
@@ -183,14 +183,6 @@ def _declined(recipe: NetRecipe) -> list[str]:
     """Return whom to name for the pictures that the domain check was fitted to."""
     used = [s for s in outlier_sets() if s.part != "test" and (s.shipped_weights or not recipe.shipped)]
     return [one.attribution for one in used if one.attribution]
-
-
-def _split(found: Sequence[Any]) -> dict[str, dict[str, list[str]]]:
-    """Return the groups of each part by modality: the split, as it is committed."""
-    table: dict[str, dict[str, set[str]]] = {}
-    for scene in found:
-        table.setdefault(scene.modality.value, {}).setdefault(scene.part, set()).add(scene.base.group)
-    return {modality: {part: sorted(groups) for part, groups in parts.items()} for modality, parts in table.items()}
 
 
 def _domain(

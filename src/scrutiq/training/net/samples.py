@@ -30,7 +30,7 @@ from scrutiq.degradations import get, names
 from scrutiq.degradations.tools import smooth_noise
 from scrutiq.training.net.recipe import ModalityData, NetRecipe
 
-__all__ = ["CHANGES", "Plan", "Samples", "Scene", "degradations_of", "make_samples", "plan", "scenes"]
+__all__ = ["CHANGES", "Plan", "Samples", "Scene", "degradations_of", "make_samples", "parts", "plan", "scenes"]
 
 Levels = npt.NDArray[np.uint8]
 
@@ -130,6 +130,14 @@ def scenes(recipe: NetRecipe, data: Path) -> list[Scene]:
                 variants = recipe.variants if of[image.group] == "train" else 1
                 found += [Scene(image, of[image.group], modality, settings.longest, v) for v in range(variants)]
     return found
+
+
+def parts(found: Sequence[Scene]) -> dict[str, dict[str, list[str]]]:
+    """Return the groups of each part by modality: the split, as it is committed beside the recipe."""
+    table: dict[str, dict[str, set[str]]] = {}
+    for scene in found:
+        table.setdefault(scene.modality.value, {}).setdefault(scene.part, set()).add(scene.base.group)
+    return {modality: {part: sorted(groups) for part, groups in one.items()} for modality, one in table.items()}
 
 
 def plan(recipe: NetRecipe, found: Sequence[Scene]) -> list[Plan]:
