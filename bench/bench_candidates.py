@@ -53,7 +53,7 @@ def figures(recipe: NetRecipe, rows: list[dict[str, Any]], seen: Seen, jobs: int
     scale = calibrated(recipe, rows, said)
     likely = said.probabilities([scale[Modality(row["modality"])] for row in rows])
     test = [i for i, row in enumerate(rows) if row["part"] == "test" and row["kind"] in ("clean", "degraded")]
-    return kind_figures([rows[i] for i in test], vocabulary(recipe), likely[test][:, 1:], said.severity[test])
+    return kind_figures([rows[i] for i in test], vocabulary(recipe), likely[test], said.severity[test])
 
 
 def milliseconds(function: Callable[[Image], object], image: Image) -> float:

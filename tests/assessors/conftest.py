@@ -42,7 +42,8 @@ class Given:
     def say(self, case: Case, looks: object, context: Context, rubrics: Collection[str] | None = None) -> Prediction:
         assert context.image is case.target
         self.asked.append(rubrics)
-        kinds = {name: KindPrediction(*self.kinds.get(name, (0.02, 0.0))) for name in self.card.degradations}
+        given = {name: self.kinds.get(name, (0.02, 0.0)) for name in self.card.degradations}
+        kinds = {name: KindPrediction(p, severity, p >= 0.5) for name, (p, severity) in given.items()}
         return Prediction(kinds, self.scores, self.evidence(case), self.unusual)
 
     def evidence(self, case: Case) -> np.ndarray:

@@ -26,7 +26,7 @@ def test_kinds_are_right_where_the_most_probable_is_the_one_that_was_made() -> N
     ]
     rows += [{"modality": "CT", "group": "g0", "steps": []}] * 2
     names = ("ct.ring", "ct.metal")
-    probability = np.array([[0.9, 0.1]] * 6 + [[0.2, 0.8]] * 6 + [[0.1, 0.2]] * 2)
+    probability = np.array([[0.1, 0.5, 0.4]] * 6 + [[0.3, 0.2, 0.5]] * 6 + [[0.4, 0.3, 0.3]] * 2)
     severity = np.array([[row["steps"][0][1] if row["steps"] else 0.0] * 2 for row in rows])
     found = kind_figures(rows, names, probability, severity)["CT"]
     assert found["severe"]["macro_f1"] == 1
@@ -34,7 +34,7 @@ def test_kinds_are_right_where_the_most_probable_is_the_one_that_was_made() -> N
     assert found["severity_srocc"]["by_kind"] == pytest.approx({"ct.ring": 1, "ct.metal": 1})
     assert found["groups"] == 3
     assert not found["claimed"]
-    wrong = kind_figures(rows, names, probability[:, ::-1], severity)["CT"]
+    wrong = kind_figures(rows, names, probability[:, [0, 2, 1]], severity)["CT"]
     assert wrong["severe"]["macro_f1"] == pytest.approx(1 / 3)  # none is right, the two kinds are not
 
 

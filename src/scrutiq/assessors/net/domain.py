@@ -1,11 +1,11 @@
 """The domain check: whether an image is what it is said to be, and like what the network has seen.
 
-Two opinions on the same standardised features, the `statistics` of an image and the embedding of the network, are
-weighed into one number. A multinomial logistic classifier says what the picture is: one of the modalities, a
-photograph, a screenshot, ultrasound, a radiograph. A Gaussian for each modality says how far the picture lies from
-those that the network was trained on (K. Lee et al., NeurIPS 2018: the Mahalanobis distance, here in the space of the
-principal components, with shrunk covariances). And an image of a grey modality is grey, one of a modality of colour is
-coloured: that is a rule, nothing is fitted. A picture is declined above one threshold, the same for every modality.
+Two opinions on the same standardised features, the `statistics` of an image, are weighed into one number. A multinomial
+logistic classifier says what the picture is: one of the modalities, a photograph, a screenshot, ultrasound, a
+radiograph. A Gaussian for each modality says how far the picture lies from those that were fitted to (K. Lee et al.,
+NeurIPS 2018: the Mahalanobis distance, here in the space of the principal components, with shrunk covariances). And an
+image of a grey modality is grey, one of a modality of colour is coloured: that is a rule, nothing is fitted. A picture
+is declined above one threshold, the same for every modality.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class DomainCard(Noun):
     kinds : tuple of str
         All that the classifier tells apart.
     statistics : int
-        How many of the features are statistics; the rest is the embedding.
+        How many features it takes.
     declined : mapping
         Share of the validation pictures that are declined, by kind; ``good`` are those in the domain.
     sources : mapping

@@ -65,6 +65,10 @@ class Backbone:
         own, whole = _pooled(features, logits), self.embed_whole(shown)
         return Embedding(np.concatenate([own, whole]), whole, _sigmoid(logits))
 
+    def evidence(self, shown: npt.NDArray[np.uint8]) -> Floats:
+        """Return how degraded each cell looks, float32, shape (ceil(H / 16), ceil(W / 16)), in [0, 1]."""
+        return _sigmoid(self._grid(shown)[1])
+
     def embed_whole(self, shown: npt.NDArray[np.uint8]) -> Floats:
         """Return the second half of the embedding's vector, that of the reduced whole, which costs little."""
         return _pooled(*self._run(thumbnail(shown)))

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find", "region"]
 
-#: Probability from which a degradation is called present.
-PRESENT = 0.5
 #: How many of those present, the strongest first, are measured by their own measurement: that takes time.
 MEASURED = 3
 #: A place counts where the evidence map is above this share of its highest value, and the highest is no less than that.
@@ -34,10 +32,10 @@ def find(
 ) -> tuple[tuple[Finding, ...], dict[str, Measurement]]:
     """Return what the network sees as findings, and what was measured of them.
 
-    A degradation is called present where its probability is at least a half. Then it has the measurements that speak
-    of it as evidence: its own (`scrutiq.degradations.Degradation.measurement`), unless that is an exception, and that
-    of `measured:`. One that is absent has the latter only. What `measured:` finds and the network does not know comes
-    after these, as it is.
+    A degradation is called present where it is more probable than none and every other. Then it has the measurements
+    that speak of it as evidence: its own (`scrutiq.degradations.Degradation.measurement`), unless that is an exception,
+    and that of `measured:`. One that is absent has the latter only. What `measured:` finds and the network does not
+    know comes after these, as it is.
 
     Parameters
     ----------
@@ -55,7 +53,8 @@ def find(
         Those of ``seen``, and the degradations' own.
     """
     values = {
-        name: kind.severity if kind.probability >= PRESENT else min(kind.severity, 1 / 3)
+        # Of one that is absent no more is said than that.
+        name: kind.severity if kind.present else min(kind.probability * kind.severity, 1 / 3)
         for name, kind in kinds.items()
     }
     present = sorted((n for n in kinds if Severity.of(values[n]) is not Severity.NONE), key=lambda n: -values[n])

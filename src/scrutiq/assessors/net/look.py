@@ -1,4 +1,8 @@
-"""`Look`: an image as the weights see it, computed once: display levels, embedding, statistics, texture."""
+"""`Look`: an image in numbers, before anything is judged: display levels, statistics, texture.
+
+The embedding of the network is no part of it. The trees trusted it too much, since it had learnt the very samples that
+they were fitted to, and with it the domain check took new patients for strangers.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scrutiq.assessors.net.embedding import Backbone, Embedding
 from scrutiq.assessors.net.planes import luma, planes
 from scrutiq.assessors.net.statistics import statistics
 from scrutiq.assessors.net.texture import texture
@@ -23,33 +26,26 @@ _PART = 512
 
 @dataclass(frozen=True)
 class Look:
-    """What is known of an image before anything is judged.
+    """What an image looks like.
 
     Attributes
     ----------
     shown : ndarray of uint8, shape (H, W) or (H, W, 3)
         Display levels.
-    embedding : Embedding
     statistics : ndarray of float32, shape (S,)
-        `scrutiq.assessors.net.statistics.statistics`.
+        `scrutiq.assessors.net.statistics.statistics`; the domain check takes them.
     texture : ndarray of float32, shape (55,)
         `scrutiq.assessors.net.texture.texture` of the middle of the image, in luma.
     """
 
     shown: Shown
-    embedding: Embedding
     statistics: Floats
     texture: Floats
 
     @property
     def vector(self) -> Floats:
-        """What the heads take: embedding, statistics and texture, shape (D,)."""
-        return np.concatenate([self.embedding.vector, self.statistics, self.texture])
-
-    @property
-    def domain(self) -> Floats:
-        """What the domain check takes: statistics, and the embedding of the reduced whole."""
-        return np.concatenate([self.statistics, self.embedding.whole])
+        """Statistics and texture, shape (D,): what the heads take beside the measurements."""
+        return np.concatenate([self.statistics, self.texture])
 
 
 def middle(grey: Shown) -> Shown:
@@ -58,8 +54,6 @@ def middle(grey: Shown) -> Shown:
     return grey[top : top + _PART, left : left + _PART]
 
 
-def look(backbone: Backbone, shown: Shown) -> Look:
+def look(shown: Shown) -> Look:
     """Return the look of display levels, uint8, shape (H, W) or (H, W, 3), of at least 8 pixels a side."""
-    part = middle(luma(shown))
-    seen = planes(shown)
-    return Look(shown, backbone.embed(shown), statistics(seen), texture(part).astype(np.float32))
+    return Look(shown, statistics(planes(shown)), texture(middle(luma(shown))).astype(np.float32))

@@ -42,11 +42,14 @@ class KindPrediction:
     probability : float
         That it is present, calibrated.
     severity : float
-        Expected, in [0, 1]; 0 is absent.
+        That it would have if it is present, in [0, 1].
+    present : bool
+        Whether it is more probable than none and every other.
     """
 
     probability: float
     severity: float
+    present: bool
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,14 @@ class Looks:
         Of the reference, where there is one that can be compared.
     other : ndarray of uint8, shape (H, W), optional
         Display levels of the other image, likewise.
+    evidence : ndarray of float32, shape (ceil(H / 16), ceil(W / 16))
+        How degraded each cell of the target looks, in [0, 1].
     """
 
     own: Look
     reference: Look | None
     other: npt.NDArray[np.uint8] | None
+    evidence: Floats
 
 
 @dataclass(frozen=True)
@@ -152,10 +158,12 @@ class Network:
         if min(image.shape) < SMALLEST:
             raise DeclinedError(f"The weights need at least {SMALLEST} pixels on each side.")
         reference, other = (self._beside(case, role) for role in (Role.REFERENCE, Role.OTHER))
+        shown = levels(image)
         return Looks(
-            own=look(self.backbone, levels(image)),
-            reference=None if reference is None else look(self.backbone, levels(reference)),
+            own=look(shown),
+            reference=None if reference is None else look(levels(reference)),
             other=None if other is None else levels(other),
+            evidence=self.backbone.evidence(shown),
         )
 
     def say(self, case: Case, looks: Looks, context: Context, rubrics: Collection[str] | None = None) -> Prediction:
@@ -192,14 +200,14 @@ class Network:
         kinds = {}
         for index, name in enumerate(self.card.kinds(modality)):
             if name not in self.card.silent:
-                likely = float(probability[1 + index])
-                kinds[name] = KindPrediction(likely, float(np.clip(likely * severities[index], 0, 1)))
-        unusual = float(self._domain.unusual(own.domain, modality.value))
-        return Prediction(kinds, scores, _spread(own.embedding.evidence, case.target.shape), unusual)
+                called = index + 1 == int(probability.argmax())
+                kinds[name] = KindPrediction(float(probability[1 + index]), float(severities[index]), called)
+        unusual = float(self._domain.unusual(own.statistics, modality.value))
+        return Prediction(kinds, scores, _spread(looks.evidence, case.target.shape), unusual)
 
     def evidence(self, case: Case) -> Floats:
         """Return how degraded each place of a case looks, float32, shape (H, W), in [0, 1]."""
-        return _spread(self.backbone.embed(levels(case.target)).evidence, case.target.shape)
+        return _spread(self.backbone.evidence(levels(case.target)), case.target.shape)
 
     def _beside(self, case: Case, role: Role) -> Image | None:
         """Return another image of the case, or None where there is none or it cannot be compared."""

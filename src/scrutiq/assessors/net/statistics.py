@@ -1,7 +1,7 @@
 """What an image looks like in some hundred numbers: colour, levels, background, layout, texture, lines.
 
 They are cheap, each says something a person could check, and together they tell a photograph or a screenshot from a
-slice of a body. `scrutiq.assessors.net.domain` uses them beside the embedding of the network.
+slice of a body. The domain check and the heads take them.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ def kind_figures(
 ) -> dict[str, Any]:
     """Return macro-F1 of the kind and rank correlation of the severity within a kind, by modality.
 
-    The kind said is the one of the highest probability, or none where no probability reaches a half; it is right where
-    it is the one that was made. F1 is averaged over the kinds that were made and none.
+    What is said is none or the kind, whichever is the most probable; it is right where it is the one that was made. F1
+    is averaged over the kinds that were made and none.
 
     Parameters
     ----------
@@ -37,8 +37,9 @@ def kind_figures(
         Samples of kind ``clean`` or ``degraded``, with one fault at most.
     names : sequence of str
         The vocabulary, aligned with the columns.
-    probability, severity : ndarray, shape (N, K)
-        Zero for a kind of another modality.
+    probability : ndarray, shape (N, 1 + K)
+        Of none and of each kind, zero for a kind of another modality.
+    severity : ndarray, shape (N, K)
 
     Returns
     -------
@@ -48,7 +49,7 @@ def kind_figures(
         the value of each, where a kind has five samples.
     """
     found: dict[str, Any] = {}
-    said = [names[i] if p >= 0.5 else NONE for i, p in zip(probability.argmax(1), probability.max(1), strict=True)]
+    said = [(NONE, *names)[i] for i in probability.argmax(1)]
     column = {name: i for i, name in enumerate(names)}
     for modality in sorted({row["modality"] for row in rows}):
         mine = [i for i, row in enumerate(rows) if row["modality"] == modality]

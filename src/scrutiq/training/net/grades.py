@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from scrutiq.assessors.net.embedding import Backbone
 from scrutiq.assessors.net.look import look
 from scrutiq.assessors.net.planes import levels
 from scrutiq.core import Modality
@@ -47,11 +46,11 @@ class Graded:
     values: Values
 
 
-def graded(folder: Path, backbone: Backbone) -> Graded:
+def graded(folder: Path) -> Graded:
     """Read ``fundus_eyeq200`` and look at its images."""
     dataset = eyeq.load(folder)
     looks = [
-        look(backbone, levels(read(folder / record.files["target"], modality=Modality.FUNDUS, frame=0))).vector
+        look(levels(read(folder / record.files["target"], modality=Modality.FUNDUS, frame=0))).vector
         for record in dataset.records
     ]
     return Graded(

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from scrutiq.assessors.net.embedding import Backbone
 from scrutiq.assessors.net.gauges import gauge
 from scrutiq.assessors.net.look import look
 from scrutiq.core import Image, Modality
@@ -28,24 +27,24 @@ Rows = Sequence[dict[str, Any]]
 
 #: Of what a look is; another one makes what was kept void.
 VERSION = "1"
+#: What a picture counts beside the same image with its unit and size.
+PICTURED = 0.3
 #: Folds in which the proxy is predicted for patients that were left out.
 FOLDS = 5
 
-_BACKBONE: Backbone | None = None
 _SAMPLES: Samples | None = None
 
 
-def _start(backbone: Path, folder: Path) -> None:
-    global _BACKBONE, _SAMPLES
-    _BACKBONE, _SAMPLES = Backbone(backbone), Samples(folder)
+def _start(folder: Path) -> None:
+    global _SAMPLES
+    _SAMPLES = Samples(folder)
 
 
 def _look(row: dict[str, Any]) -> tuple[Floats, Floats]:
-    assert _BACKBONE is not None
     assert _SAMPLES is not None
     shown = _SAMPLES.level(row)
     picture = Image(pixels=shown, modality=Modality(row["modality"]), data_range=(0, 255))
-    return look(_BACKBONE, shown).vector, gauge(picture)
+    return look(shown).vector, gauge(picture)
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Seen:
     Attributes
     ----------
     looks : ndarray of float32, shape (N, D)
-        `Look.vector`.
+        `Look.vector`, or what else a candidate sees.
     measured : sequence of ndarray of float32
         The measurements of each image (`scrutiq.assessors.net.gauges`), NaN where missing; as many as its modality has.
     pictured : sequence of ndarray of float32
@@ -67,18 +66,16 @@ class Seen:
     pictured: Sequence[Floats]
 
 
-def look_samples(backbone: Path, samples: Samples, folder: Path, jobs: int) -> Seen:
+def look_samples(samples: Samples, folder: Path, jobs: int) -> Seen:
     """Look at every sample; what was seen is kept in ``looks.npz`` of the folder."""
 
     def computed() -> dict[str, npt.NDArray[Any]]:
-        with ProcessPoolExecutor(
-            jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(backbone, folder)
-        ) as pool:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start, initargs=(folder,)) as pool:
             found = list(pool.map(_look, samples.rows, chunksize=16))
         looks, pictured = (np.stack([pair[0] for pair in found]), np.concatenate([pair[1] for pair in found]))
         return {"looks": looks, "pictured": pictured}
 
-    made_of = digest(backbone.read_bytes(), (folder / "samples.jsonl").read_bytes(), VERSION)
+    made_of = digest((folder / "samples.jsonl").read_bytes(), VERSION)
     arrays = kept(folder / "looks.npz", made_of, computed)
     measured = [np.array([np.nan if v is None else v for v in r["gauges"]], np.float32) for r in samples.rows]
     ends = np.cumsum([len(one) for one in measured])
@@ -188,18 +185,19 @@ def fit_heads(modality: Modality, rows: Rows, seen: Seen, compared: bool) -> Hea
     # The stronger of two faults is what a sample is called; a trace of one is seen by nobody, and counts less.
     steps = [max(row["steps"], key=lambda step: step[1], default=(None, 1.0)) for row in rows]
     called = np.array([0 if name is None else 1 + kinds.index(name) for name, _ in steps])
-    weight = np.clip(np.array([value for _, value in steps]) / 0.3, 0.1, 1)
+    form = np.repeat([1.0, PICTURED], len(mine))
+    weight = form * np.clip(np.array([value for _, value in steps]) / 0.3, 0.1, 1)
     severity = []
     for name in kinds:
         truth = np.array([dict(map(tuple, row["steps"])).get(name, 0.0) for row in rows])
         alone = np.array([1.0 if len(row["steps"]) == 1 else 0.5 for row in rows])
         with_it = judged & (truth > 0)
-        severity.append(regressor(values[with_it], truth[with_it], alone[with_it]))
+        severity.append(regressor(values[with_it], truth[with_it], (form * alone)[with_it]))
     graded = train & np.array([row["kind"] == "factorial" for row in rows])
     proxy = None
     if graded.any():
         truth = np.array([row.get("proxy", np.nan) for row in rows])
-        proxy = regressor(values[graded], truth[graded], np.ones(int(graded.sum())))
+        proxy = regressor(values[graded], truth[graded], form[graded])
     assert np.array_equal(np.unique(called[judged]), np.arange(1 + len(kinds))), "a kind has no sample"
     kind = classifier(values[judged], called[judged], weight[judged])
     return Heads(kinds, kind, tuple(severity), proxy, values.shape[1])

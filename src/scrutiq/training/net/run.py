@@ -115,7 +115,7 @@ def train_net(
         export_backbone(fit_backbone(recipe, samples, out, log), weights / "backbone.onnx")
     taught = time.monotonic()
 
-    seen = look_samples(weights / "backbone.onnx", samples, out / "samples", jobs)
+    seen = look_samples(samples, out / "samples", jobs)
     heads = all_heads(tuple(recipe.modalities), samples.rows, seen, jobs)
     for (modality, by), one in heads.items():
         one.export(weights / heads_file(modality, by))
@@ -128,7 +128,7 @@ def train_net(
         scored["ldct"] = proxy_scale(samples.rows, seen)
         scored["ct-denoising"], intervals = reader_scale(data / STUDY, weights)
     if recipe.graded:
-        scored["medq"] = graded_scale(recipe, data, runner, weights / "grades.npz")
+        scored["medq"] = graded_scale(recipe, data, weights / "grades.npz")
     checked, declined = _domain(recipe, data, out, short, log)
 
     bases = tuple(dict.fromkeys(name for one in recipe.modalities.values() for name in one.train))
@@ -189,16 +189,12 @@ def _domain(
     recipe: NetRecipe, data: Path, out: Path, short: bool, log: Callable[[str], None]
 ) -> tuple[domain.Fit, list[dict[str, Any]]]:
     """Fit the domain check and return it with what it declines of the test part."""
-    backbone = Backbone(out / "weights" / "backbone.onnx")
-
-    def embedded(seen: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return backbone.embed_whole(np.moveaxis(np.rint(255 * seen), 0, -1).astype(np.uint8))
 
     def computed() -> dict[str, npt.NDArray[Any]]:
-        found = list(look_rows(looks(recipe, data, share=0.15 if short else 1.0), (statistics, embedded)))
+        found = list(look_rows(looks(recipe, data, share=0.15 if short else 1.0), (statistics,)))
         return {name: np.array([getattr(row, name) for row in found]) for name in Row.__dataclass_fields__}
 
-    made_of = digest((out / "weights" / "backbone.onnx").read_bytes(), recipe.model_dump_json(), str(short))
+    made_of = digest(recipe.model_dump_json(), str(short))
     arrays = kept(out / "domain_looks.npz", made_of, computed)
     found = [
         Row(*values) for values in zip(*(arrays[name].tolist() for name in _WORDS), arrays["features"], strict=True)
@@ -218,7 +214,7 @@ def _figures(recipe: NetRecipe, samples: Samples, said: Said, scale: dict[Modali
     probability = said.probabilities([scale[Modality(row["modality"])] for row in rows])
     those = [rows[i] for i in test]
     found = {
-        "kinds": kind_figures(those, names, probability[test][:, 1:], said.severity[test]),
+        "kinds": kind_figures(those, names, probability[test], said.severity[test]),
         "calibration": calibration_figures(those, names, probability[test]),
     }
     graded = [i for i, row in enumerate(rows) if row["part"] == "test" and row["kind"] == "factorial"]
@@ -235,6 +231,6 @@ def _evidence(samples: Samples, backbone: Backbone) -> dict[str, Any]:
     found = {}
     for modality in sorted({row["modality"] for row in local}):
         mine = [row for row in local if row["modality"] == modality]
-        maps = [backbone.embed(samples.level(row)).evidence for row in mine]
+        maps = [backbone.evidence(samples.level(row)) for row in mine]
         found[modality] = map_figures(mine, maps, STRIDE)
     return found

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from scrutiq import rubrics
 from scrutiq.assessors.net.card import RubricCard, Spread
-from scrutiq.assessors.net.embedding import Backbone
 from scrutiq.assessors.net.readers import DIMENSIONS, FOREST, LINEAR, write
 from scrutiq.core import FrozenDict, Modality
 from scrutiq.metrics.conformal import group_quantile
@@ -90,12 +89,12 @@ def _held(study: reader_study.Study, said: Values, column: int) -> dict[str, Any
     return coverage_figures(truth, said, width, bounds, study.group)
 
 
-def graded_scale(recipe: NetRecipe, data: Path, backbone: Backbone, path: Path) -> RubricCard:
+def graded_scale(recipe: NetRecipe, data: Path, path: Path) -> RubricCard:
     """Fit a linear map to the grades of each graded modality; residuals are of patients that were left out."""
     maps, residuals = {}, []
     patients: list[str] = []
     for modality, name in recipe.graded.items():
-        graded = grades.graded(data / name, backbone)
+        graded = grades.graded(data / name)
         maps[modality.value] = reader_study.fit_linear(graded.values, graded.scores, grades.PENALTY)
         residuals.append(grades.out_of_fold(graded) - graded.scores[:, 0])
         patients += list(graded.patient)

@@ -39,30 +39,35 @@ def classifier(values: npt.NDArray[np.float32], called: npt.NDArray[Any], weight
     """
     model = HistGradientBoostingClassifier(
         max_iter=100,
-        learning_rate=0.1,
-        max_leaf_nodes=8,
-        min_samples_leaf=8,
-        l2_regularization=1.0,
-        max_features=0.3,
+        learning_rate=0.08,
+        max_leaf_nodes=6,
+        min_samples_leaf=10,
+        l2_regularization=5.0,
+        max_features=0.15,
         early_stopping=False,
         random_state=0,
     )
-    return model.fit(values, called, weight)
+    return model.fit(_told(values), called, weight)
 
 
 def regressor(values: npt.NDArray[np.float32], truth: npt.NDArray[Any], weight: npt.NDArray[Any]) -> Fitted:
     """Return trees that predict a number, ``truth``; the other parameters are those of `classifier`."""
     model = HistGradientBoostingRegressor(
-        max_iter=120,
-        learning_rate=0.06,
-        max_leaf_nodes=6,
-        min_samples_leaf=6,
+        max_iter=100,
+        learning_rate=0.08,
+        max_leaf_nodes=3,
+        min_samples_leaf=5,
         l2_regularization=1.0,
         max_features=0.3,
         early_stopping=False,
         random_state=0,
     )
-    return model.fit(values, truth, weight)
+    return model.fit(_told(values), truth, weight)
+
+
+def _told(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return values with 0 in features that are missing everywhere: nothing is split by them, and the fit needs one."""
+    return np.where(np.isnan(values).all(0), np.float32(0), values)
 
 
 def forest(values: npt.NDArray[np.floating], truth: npt.NDArray[Any]) -> Fitted:
