@@ -22,6 +22,8 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,25 @@ def figures(recipe: NetRecipe, rows: list[dict[str, Any]], seen: Seen, jobs: int
     likely = said.probabilities([scale[Modality(row["modality"])] for row in rows])
     test = [i for i, row in enumerate(rows) if row["part"] == "test" and row["kind"] in ("clean", "degraded")]
     return kind_figures([rows[i] for i in test], vocabulary(recipe), likely[test], said.severity[test])
+
+
+_KEPT: dict[str, Any] = {}
+
+
+def _start(backbone: Path, folder: Path) -> None:
+    _KEPT.update(backbone=Backbone(backbone), samples=Samples(folder))
+
+
+def _embed(row: dict[str, Any]) -> np.ndarray:
+    return _KEPT["backbone"].embed(_KEPT["samples"].level(row)).vector
+
+
+def embedded(backbone: Path, rows: list[dict[str, Any]], folder: Path, jobs: int) -> Seen:
+    """Return what a network sees of every sample, and nothing else."""
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_start, initargs=(backbone, folder)) as pool:
+        vectors = np.stack(list(pool.map(_embed, rows, chunksize=16)))
+    nothing = [np.zeros(0, np.float32)] * len(rows)
+    return Seen(vectors, nothing, nothing)
 
 
 def milliseconds(function: Callable[[Image], object], image: Image) -> float:
@@ -94,14 +115,14 @@ def main() -> None:
     samples = Samples(folder)
     rows = samples.rows
     own = args.run / "weights" / "backbone.onnx"
-    whole = look_samples(own, samples, folder, args.jobs)
-    size = Backbone(own).embed(np.zeros((64, 64), np.uint8)).vector.size
-    nothing = [np.zeros(0, np.float32)] * len(rows)
+    measurements = look_samples(samples, folder, args.jobs)
+    network = embedded(own, rows, folder, args.jobs)
+    both = Seen(np.concatenate([network.looks, measurements.looks], 1), measurements.measured, measurements.pictured)
     backbone = Backbone(own)
     runs: dict[str, tuple[Seen, Path | None, Callable[[Image], object]]] = {
-        "residual network": (Seen(whole.looks[:, :size], nothing, nothing), own, lambda i: backbone.embed(levels(i))),
-        "measurements": (Seen(whole.looks[:, size:], whole.measured, whole.pictured), None, measured),
-        "both": (whole, own, lambda i: (backbone.embed(levels(i)), measured(i))),
+        "residual network": (network, own, lambda i: backbone.embed(levels(i))),
+        "measurements": (measurements, None, measured),
+        "both": (both, own, lambda i: (backbone.embed(levels(i)), measured(i))),
     }
     if args.transformer_steps:
         shape = Shape(architecture="transformer", widths=(160,), blocks=(6,))
@@ -110,10 +131,8 @@ def main() -> None:
         (out / "transformer").mkdir(exist_ok=True)
         file = out / "transformer.onnx"
         export_backbone(fit_backbone(other, samples, out / "transformer"), file)
-        looked = look_samples(file, samples, folder, args.jobs).looks
         vit = Backbone(file)
-        seen = Seen(looked[:, : looked.shape[1] - (whole.looks.shape[1] - size)], nothing, nothing)
-        runs["vision transformer"] = (seen, file, lambda i: vit.embed(levels(i)))
+        runs["vision transformer"] = (embedded(file, rows, folder, args.jobs), file, lambda i: vit.embed(levels(i)))
 
     image = next(s for s in scenes(recipe, args.data) if s.modality is Modality.CT).read()
     found: dict[str, Any] = {}

@@ -16,7 +16,6 @@ SHARED = Path(os.environ.get("SCRUTIQ_SHARED", Path(__file__).parents[2] / "shar
 #: What may be absent even where SCRUTIQ_NO_SKIP is set (`make test ALL=1`): a pattern of the skip's reason, and why.
 EXPECTED_SKIPS = {
     r"the real data are not at ": "they are too large, and some not free enough, to come with the repository",
-    r"the weights of net:base are not in this checkout": "no run of the recipe was good enough yet to be shipped",
 }
 
 

@@ -71,33 +71,25 @@ def say(
 def calibrated(recipe: NetRecipe, rows: Rows, said: Said) -> dict[Modality, float]:
     """Return the factor on the logits, by modality, at which the validation part is likeliest.
 
-    A modality without a validation part gets that of all others together. What the words call no fault lies in between:
-    it counts half as none there.
+    A modality without a validation part gets that of all others together. Samples whose fault is too slight to be
+    called one are left out: they are neither.
     """
-    names = vocabulary(recipe)
+    names = ("none", *vocabulary(recipe))
+    truth = [max(row["steps"], key=lambda step: step[1], default=("none", 1.0)) for row in rows]
 
     def best(those: list[int]) -> float:
-        truth = np.zeros((len(those), 1 + len(names)))
-        for place, i in enumerate(those):
-            name, value = max(rows[i]["steps"], key=lambda step: step[1], default=(None, 0.0))
-            share = 0.0 if name is None else 1.0 if value > 1 / 3 else 0.5
-            truth[place, 0] = 1 - share
-            if name is not None:
-                truth[place, 1 + names.index(name)] = share
         part = Said(said.logits[those], said.severity[those], said.proxy[those])
+        called = [names.index(truth[i][0]) for i in those]
 
         def loss(log_scale: float) -> float:
-            likely = part.probabilities(np.full(len(those), np.exp(log_scale)))
-            return float(-(truth * np.log(np.maximum(likely, 1e-9))).sum(1).mean())
+            likely = part.probabilities(np.full(len(those), np.exp(log_scale)))[np.arange(len(those)), called]
+            return float(-np.log(np.maximum(likely, 1e-9)).mean())
 
         return float(np.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
 
-    by = {
-        m: [i for i, r in enumerate(rows) if judged(r, "validation") and r["modality"] == m.value]
-        for m in recipe.modalities
-    }
-    every = [i for those in by.values() for i in those]
-    return {m: best(those or every) if every else 1.0 for m, those in by.items()}
+    held = [i for i, row in enumerate(rows) if judged(row, "validation") and truth[i][1] > 1 / 3]
+    by = {m: [i for i in held if rows[i]["modality"] == m.value] for m in recipe.modalities}
+    return {m: best(those or held) if held else 1.0 for m, those in by.items()}
 
 
 def judged(row: dict[str, Any], part: str) -> bool:

@@ -13,7 +13,7 @@ from scrutiq import rubrics
 from scrutiq.assessors.net.card import RubricCard, Spread
 from scrutiq.assessors.net.readers import DIMENSIONS, FOREST, LINEAR, write
 from scrutiq.core import FrozenDict, Modality
-from scrutiq.metrics.conformal import group_quantile
+from scrutiq.metrics.conformal import quantile
 from scrutiq.training.net import grades, reader_study
 from scrutiq.training.net.evaluate import coverage_figures
 from scrutiq.training.net.heads import Seen, proxy_out_of_fold
@@ -43,7 +43,7 @@ def proxy_scale(rows: Rows, seen: Seen) -> RubricCard:
     for compared in (False, True):
         places, said = proxy_out_of_fold(Modality.CT, rows, seen, compared)
         residual = said - np.array([rows[i]["proxy"] for i in places])
-        spreads.append(FrozenDict({"overall": _spread(residual, [rows[i]["group"] for i in places])}))
+        spreads.append(FrozenDict({"overall": _spread(residual)}))
     return RubricCard(
         hash=rubrics.load("ldct").hash,
         supervision="proxy",
@@ -67,7 +67,7 @@ def reader_scale(folder: Path, path: Path) -> tuple[RubricCard, dict[str, Any]]:
     for name, fit in reader_study.WAYS.items():
         said = reader_study.leave_sets_out(getattr(study, name), study.scores, study.group, fit)
         residual = said - study.scores
-        spreads.append(FrozenDict({n: _spread(residual[:, i], study.group) for i, n in enumerate(DIMENSIONS)}))
+        spreads.append(FrozenDict({n: _spread(residual[:, i]) for i, n in enumerate(DIMENSIONS)}))
         held.append({n: _held(study, said[:, i], i) for i, n in enumerate(DIMENSIONS)})
     card = RubricCard(
         hash=rubrics.load("ct-denoising").hash,
@@ -84,7 +84,7 @@ def _held(study: reader_study.Study, said: Values, column: int) -> dict[str, Any
     width = np.zeros(len(said))
     for one in set(study.group):
         others = group != one
-        width[group == one] = _spread((said - truth)[others], group[others].tolist()).half_width
+        width[group == one] = _spread((said - truth)[others]).half_width
     bounds = rubrics.load("ct-denoising").dimension(DIMENSIONS[column]).range
     return coverage_figures(truth, said, width, bounds, study.group)
 
@@ -92,18 +92,16 @@ def _held(study: reader_study.Study, said: Values, column: int) -> dict[str, Any
 def graded_scale(recipe: NetRecipe, data: Path, path: Path) -> RubricCard:
     """Fit a linear map to the grades of each graded modality; residuals are of patients that were left out."""
     maps, residuals = {}, []
-    patients: list[str] = []
     for modality, name in recipe.graded.items():
         graded = grades.graded(data / name)
         maps[modality.value] = reader_study.fit_linear(graded.values, graded.scores, grades.PENALTY)
         residuals.append(grades.out_of_fold(graded) - graded.scores[:, 0])
-        patients += list(graded.patient)
     write(path, maps)
     return RubricCard(
         hash=rubrics.load("medq").hash,
         supervision="readers",
         note=grades.NOTE,
-        alone=FrozenDict({"overall": _spread(np.concatenate(residuals), patients)}),
+        alone=FrozenDict({"overall": _spread(np.concatenate(residuals))}),
     )
 
 
@@ -123,9 +121,12 @@ def proxy_held(rows: Rows, alone: Said, compared: Said, scored: Mapping[str, Rub
     }
 
 
-def _spread(residual: Values, groups: Sequence[str], share: float = COVERAGE) -> Spread:
-    """Return standard deviation and conformal half-width of residuals of groups that were left out."""
-    known = ~np.isnan(residual)
-    size, those = np.abs(residual[known]), [group for group, one in zip(groups, known, strict=True) if one]
-    half_width = min(group_quantile(size, those, share), float(size.max()))  # of too few, the largest
+def _spread(residual: Values) -> Spread:
+    """Return standard deviation and split-conformal half-width of residuals of groups that were left out.
+
+    Images of one patient or set are not exchangeable with those of another, and there are too few groups for a quantile
+    that respects them: how often the intervals hold is told of groups that were left out (`coverage_figures`).
+    """
+    size = np.abs(residual[~np.isnan(residual)])
+    half_width = min(quantile(size, COVERAGE), float(size.max()))  # of too few, the largest
     return Spread(sd=max(1e-3, float(np.sqrt((size**2).mean()))), half_width=max(1e-3, half_width))
