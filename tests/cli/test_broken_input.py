@@ -92,7 +92,8 @@ BROKEN = {
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_each_broken_file_fails_with_one_sentence_and_the_rest_is_judged(spawn, folder, jobs):
-    process = spawn("assess", folder, "--modality", "CT", "--rubric", "medq", "--format", "json", "--jobs", jobs)
+    words = ("--modality", "CT", "--rubric", "medq", "--assessor", "measured:", "--format", "json", "--jobs", jobs)
+    process = spawn("assess", folder, *words)
     out, err = process.communicate(timeout=100)
     assert process.returncode == 1
     assert "Traceback" not in err

@@ -83,7 +83,8 @@ class Measure:
                     raise Undefined("The values of the image are too large to compute with.")
                 context.results[self.name] = value
             except Undefined as undefined:
-                context.results[self.name] = undefined
+                # Its traceback would hold the context, and all that is kept there, in a cycle.
+                context.results[self.name] = undefined.with_traceback(None)
         return context.results[self.name]
 
     def compute(self, image: Image | Context) -> float | None:

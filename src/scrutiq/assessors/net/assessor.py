@@ -73,6 +73,11 @@ class NetAssessor:
         """The weights at work."""
         return self._load()
 
+    @cached_property
+    def _other(self) -> ThreadPoolExecutor:
+        # One thread for all cases: each new one would take memory of its own from the allocator, and keep it.
+        return ThreadPoolExecutor(1, "scrutiq-look")
+
     def why_not(self, case: Case, rubric: Rubric) -> str | None:
         """Return why the weights cannot be asked of a case on a rubric, or None where they can."""
         if (reason := choose.why_not(case, rubric)) is not None:
@@ -100,10 +105,9 @@ class NetAssessor:
         reasons = [worthless or self.why_not(case, rubric) for rubric in rubrics]
         asked = [rubric.name for rubric, reason in zip(rubrics, reasons, strict=True) if reason is None]
         # Measuring and looking take about as long, and neither waits for the other.
-        with ThreadPoolExecutor(1) as pool:
-            looking = pool.submit(self._look, case) if asked else None
-            seen = observe(case)
-            looks, strange = (None, None) if looking is None else looking.result()
+        looking = self._other.submit(self._look, case) if asked else None
+        seen = observe(case)
+        looks, strange = (None, None) if looking is None else looking.result()
         prediction = None
         if looks is not None:
             prediction = self.network.say(case, looks, seen.context, asked)
