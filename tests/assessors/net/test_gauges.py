@@ -31,3 +31,13 @@ def test_values_are_those_of_the_measurements_and_what_has_none_is_missing(rng: 
     assert rings is not None
     assert found[get("ct.ring").measurement.name] == pytest.approx(rings.value, rel=1e-5)
     assert np.isnan(found["noise"])  # the noise of an image in HU is noise_hu
+
+
+def test_of_a_large_image_the_middle_is_measured(rng: np.random.Generator) -> None:
+    pixels = rng.uniform(0, 255, (1024, 1024, 3)).astype(np.float32)
+    around = np.zeros((1400, 1025, 3), np.float32)
+    around[188 : 188 + 1024, :1024] = pixels
+    own, whole = (
+        gauge(Image(pixels=one, modality=Modality.HISTOPATHOLOGY, data_range=(0, 255))) for one in (pixels, around)
+    )
+    np.testing.assert_array_equal(own, whole)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from scrutiq.assessors.net.look import look
 from scrutiq.assessors.net.readers import FOREST, LINEAR, Linear, Readers, alone, beside, normalise, write
 
 torch = pytest.importorskip("torch")
@@ -79,8 +80,10 @@ def test_maps_come_back_from_their_files_and_say_the_same(tmp_path: Path, rng: n
     export_trees([fitted.forest], own.shape[1] // 2, tmp_path / FOREST)
     back = Readers.read(tmp_path)
     for k in (0, 5, 11):
-        np.testing.assert_allclose(list(back.score(images[k], None, None).values()), fitted(own[[k]])[0], atol=1e-5)
-        said = back.score(images[k], images[0], None)
+        np.testing.assert_allclose(
+            list(back.score(look(images[k]), None, None).values()), fitted(own[[k]])[0], atol=1e-5
+        )
+        said = back.score(look(images[k]), images[0], None)
         np.testing.assert_allclose(list(said.values()), linear(compared[k]), atol=1e-9)
         assert list(said) == ["noise", "contrast", "structure"]
 

@@ -15,6 +15,7 @@ from scrutiq.assessors.measured.assessor import Observation, observe, unfit, ver
 from scrutiq.assessors.net import findings as seeing
 from scrutiq.assessors.net import writing
 from scrutiq.assessors.net.card import Card
+from scrutiq.assessors.net.gauges import gauge
 from scrutiq.core import (
     Assessment,
     Case,
@@ -107,6 +108,8 @@ class NetAssessor:
         # Measuring and looking take about as long, and neither waits for the other.
         looking = self._other.submit(self._look, case) if asked else None
         seen = observe(case)
+        if looking is not None:
+            gauge(seen.context)  # kept there
         looks, strange = (None, None) if looking is None else looking.result()
         prediction = None
         if looks is not None:

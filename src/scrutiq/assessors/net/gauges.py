@@ -22,6 +22,9 @@ __all__ = ["gauge", "gauges"]
 #: one blobs, and a lesion is no fault.
 _LEFT_OUT = frozenset({"overlay_area", "blob_contrast_hu"})
 
+#: Longest side of what is measured, pixels.
+_PART = 1024
+
 
 @cache
 def gauges(modality: Modality) -> tuple[str, ...]:
@@ -31,9 +34,21 @@ def gauges(modality: Modality) -> tuple[str, ...]:
 
 
 def gauge(image: Image | Context) -> npt.NDArray[np.float32]:
-    """Return the measurements of an image in the order of `gauges`, float32; NaN where one has no value."""
+    """Return the measurements of an image in the order of `gauges`, float32; NaN where one has no value.
+
+    Of a large image the middle is measured, at most 1024 pixels a side: some measurements take time and memory without
+    bound, and the heads were fitted to smaller ones.
+    """
     context = context_of(image)
     modality = context.image.modality
+    if max(context.image.shape) > _PART:
+        context = Context(_middle(context.image))
     by_name = {**MEASURES, **{d.measurement.name: d.measurement for d in degradations(modality) if not d.volume}}
     values = [by_name[name].compute(context) for name in gauges(modality)]
     return np.array([np.nan if value is None else value for value in values], np.float32)
+
+
+def _middle(image: Image) -> Image:
+    rows, columns = (slice(max(0, (n - _PART) // 2), max(0, (n - _PART) // 2) + _PART) for n in image.shape)
+    valid = None if image.valid is None else image.valid[rows, columns]
+    return image.replace(pixels=image.pixels[rows, columns], valid=valid)

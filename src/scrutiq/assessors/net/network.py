@@ -192,7 +192,7 @@ class Network:
         grey = own.shown.ndim == 2
         if modality is Modality.CT and "ct-denoising" in wanted and self._readers is not None and grey:
             normal = None if looks.reference is None else looks.reference.shown
-            said = self._readers.score(own.shown, normal, looks.other)
+            said = self._readers.score(own, normal, looks.other)
             scores["ct-denoising"] = self._scored("ct-denoising", said, compared)
         if "medq" in wanted and modality in self._grades:
             grade = float(self._grades[modality](own.vector.astype(np.float64))[0])

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from scrutiq.assessors.net.look import middle
+from scrutiq.assessors.net.look import Look, middle
 from scrutiq.assessors.net.texture import against, texture
 from scrutiq.assessors.net.trees import Trees
 
@@ -120,14 +120,13 @@ class Readers:
     forest: Trees
     with_reference: Linear
 
-    def score(self, target: Shown, normal: Shown | None, low: Shown | None) -> dict[str, float]:
+    def score(self, target: Look, normal: Shown | None, low: Shown | None) -> dict[str, float]:
         """Return the score of each dimension, not cut to its range; the parameters are those of `beside`."""
         if normal is None:
-            values = alone(target)
-            half = len(values) // 2
-            scores = (self.alone(values[:half]) + self.forest(values[half:].astype(np.float32))) / 2
+            linear = self.alone(texture(middle(normalise(target.shown))))
+            scores = (linear + self.forest(target.texture)) / 2
         else:
-            scores = self.with_reference(beside(target, normal, low))
+            scores = self.with_reference(beside(target.shown, normal, low))
         return {name: float(score) for name, score in zip(DIMENSIONS, scores, strict=True)}
 
     @classmethod
