@@ -39,7 +39,10 @@ def gauge(image: Image | Context) -> npt.NDArray[np.float32]:
     Of a large image the middle is measured, at most 1024 pixels a side: some measurements take time and memory without
     bound, and the heads were fitted to smaller ones.
     """
-    context = context_of(image)
+    return context_of(image).once(_gauge)
+
+
+def _gauge(context: Context) -> npt.NDArray[np.float32]:
     modality = context.image.modality
     if max(context.image.shape) > _PART:
         context = Context(_middle(context.image))
