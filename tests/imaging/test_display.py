@@ -128,8 +128,9 @@ def test_type_follows_bits() -> None:
 
 
 def test_parse_window() -> None:
-    assert parse_window("40,400") == Window(center=40, width=400)
-    assert parse_window(" -600.5, 1500 ") == Window(center=-600.5, width=1500)
+    assert parse_window("40,400") == Window.from_bounds(-160, 240)
+    assert parse_window(" -600.5, 1500 ").center == -600.5
+    assert parse_window("0.5,1").bounds == (0, 1)
 
 
 @pytest.mark.parametrize("text", ["", "40", "40,400,1", "a,b", "40,0", "40,nan", "inf,400"])

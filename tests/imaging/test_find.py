@@ -286,7 +286,7 @@ def test_a_manifest(tmp_path: Path) -> None:
     first = by_id["P/1"].load()
     assert first.id == "P/1"
     assert (first.target.modality, first.target.spacing) == (Modality.XA, (0.5, 0.5))
-    assert first.target.voi == Window(center=40, width=400)
+    assert first.target.voi == Window.from_bounds(-160, 240)
     assert first.images.keys() == {Role.TARGET, Role.MASK}
     assert cases[0].source.path == "img/t1.png"
     assert cases[1].id.startswith("c-")

@@ -22,11 +22,11 @@ def sidecar(strict: bool = True, **content: Any) -> Sidecar:
 
 def test_the_texts_of_the_command_line() -> None:
     given = Given.parse("ct", "40,400", "0.7")
-    assert given == Given(Modality.CT, Window(center=40, width=400), (0.7, 0.7))
+    assert given == Given(Modality.CT, Window.from_bounds(-160, 240), (0.7, 0.7))
     assert Given.parse(spacing="0.7, 0.8").spacing == (0.7, 0.8)
     assert Given.parse() == Given()
     assert Given.of(modality="Fundus", window=(40, 400), spacing=2) == Given(
-        Modality.FUNDUS, Window(center=40, width=400), (2, 2)
+        Modality.FUNDUS, Window.from_bounds(-160, 240), (2, 2)
     )
 
 

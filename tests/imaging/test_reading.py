@@ -24,7 +24,7 @@ def test_one_image(tmp_path: Path) -> None:
     Pillow.new("L", (8, 6), 7).save(tmp_path / "a.png")
     image = read(tmp_path / "a.png", modality="ct", window=(40, 400), spacing=0.5)
     assert isinstance(image, Image)
-    assert (image.modality, image.voi, image.spacing) == (Modality.CT, Window(center=40, width=400), (0.5, 0.5))
+    assert (image.modality, image.voi, image.spacing) == (Modality.CT, Window.from_bounds(-160, 240), (0.5, 0.5))
     assert image.source.path == "a.png"
     assert isinstance(read(str(tmp_path)), Image)
 

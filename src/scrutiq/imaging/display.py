@@ -82,19 +82,20 @@ def display_range(image: Image) -> tuple[float, float] | None:
 def parse_window(text: str) -> Window:
     """Read a window from "CENTRE,WIDTH" as the command line takes it.
 
+    It runs from half a width below the centre to half a width above (LINEAR_EXACT): DICOM's LINEAR supposes whole
+    numbers, and would show an image of values from 0 to 1 in black and white.
+
     Raises
     ------
     UsageError
-        If the text is not two numbers, or the width is less than 1.
+        If the text is not two numbers, or the width is not positive.
     """
     parts = text.split(",")
     try:
         center, width = (float(part) for part in parts)
-        return Window(center=center, width=width)
+        return Window(center=center, width=width, function="LINEAR_EXACT")
     except ValueError:
-        raise UsageError(
-            f"a window is CENTRE,WIDTH with a width of at least 1, for example 40,400; not {text!r}."
-        ) from None
+        raise UsageError(f"a window is CENTRE,WIDTH with a positive width, for example 40,400; not {text!r}.") from None
 
 
 def _window(x: npt.NDArray[np.float64], window: Window) -> npt.NDArray[np.float64]:

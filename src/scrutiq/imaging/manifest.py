@@ -27,7 +27,7 @@ _MAX_BYTES = 256 << 20
 _MAX_ID = 200
 _FORMS = {
     "modality": "a modality (CT, MR, XA, fundus, endoscopy, histopathology, DX, US, other)",
-    "window": "CENTER,WIDTH with a width of at least 1",
+    "window": "CENTER,WIDTH with a positive width",
     "spacing": "MM or ROW,COLUMN from 0.000001 to 1000",
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scrutiq.assessors.net.gauges import gauge, gauges
-from scrutiq.core import HU, Image, Modality
+from scrutiq.core import HU, Image, Modality, Window
 from scrutiq.degradations import degradations, get
 from scrutiq.metrics import measure
 
@@ -41,3 +41,16 @@ def test_of_a_large_image_the_middle_is_measured(rng: np.random.Generator) -> No
         gauge(Image(pixels=one, modality=Modality.HISTOPATHOLOGY, data_range=(0, 255))) for one in (pixels, around)
     )
     np.testing.assert_array_equal(own, whole)
+
+
+def test_ct_without_a_unit_is_the_same_at_any_scale(rng: np.random.Generator) -> None:
+    shown = rng.integers(0, 256, (96, 96))
+    forms = (
+        Image(pixels=shown, modality=Modality.CT, data_range=(0, 255)),
+        Image(pixels=shown / np.float32(255), modality=Modality.CT, data_range=(0, 1)),
+        Image(pixels=shown / np.float32(255), modality=Modality.CT, voi=Window.from_bounds(0, 1), spacing=(0.7, 0.7)),
+    )
+    first, *others = (gauge(one) for one in forms)
+    assert np.isfinite(first).any()
+    for other in others:
+        np.testing.assert_array_equal(other, first)

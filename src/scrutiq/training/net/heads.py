@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from scrutiq.assessors.net.gauges import gauge
+from scrutiq.assessors.net.gauges import gauge, picture
 from scrutiq.assessors.net.look import look
-from scrutiq.core import Image, Modality
+from scrutiq.core import Modality
 from scrutiq.training.net.kept import digest, kept
 from scrutiq.training.net.samples import Samples, degradations_of
 from scrutiq.training.net.trees import Fitted, classifier, export_trees, regressor
@@ -43,8 +43,7 @@ def _start(folder: Path) -> None:
 def _look(row: dict[str, Any]) -> tuple[Floats, Floats]:
     assert _SAMPLES is not None
     shown = _SAMPLES.level(row)
-    picture = Image(pixels=shown, modality=Modality(row["modality"]), data_range=(0, 255))
-    return look(shown).vector, gauge(picture)
+    return look(shown).vector, gauge(picture(shown, Modality(row["modality"])))
 
 
 @dataclass(frozen=True)
