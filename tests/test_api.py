@@ -67,7 +67,7 @@ def test_what_is_given_holds_for_images_and_cases_too(noisy):
     results = scrutiq.assess([image, case], modality="XA", spacing=0.5, window=(0.5, 1))
     assert [one.modality for one in results] == ["XA", "XA"]
     assert {results.cases[one.case].load().target.spacing for one in results} == {(0.5, 0.5)}
-    window = Window(center=0.5, width=1)
+    window = Window.from_bounds(0, 1)
     assert {results.cases[one.case].load().target.voi for one in results} == {window}
 
 
