@@ -18,7 +18,7 @@ from scrutiq.assessors.net.look import look
 from scrutiq.core import Modality
 from scrutiq.training.net.kept import digest, kept
 from scrutiq.training.net.samples import Samples, degradations_of
-from scrutiq.training.net.trees import Fitted, classifier, export_trees, regressor
+from scrutiq.training.net.trees import ROUNDS, Fitted, classifier, export_trees, regressor
 
 __all__ = ["Heads", "Seen", "all_heads", "fit_heads", "look_samples", "of_modality", "proxy_out_of_fold", "references"]
 
@@ -163,7 +163,7 @@ class Heads:
         export_trees([self.kind, *self.severity, *(() if self.proxy is None else (self.proxy,))], self.features, path)
 
 
-def fit_heads(modality: Modality, rows: Rows, seen: Seen, compared: bool) -> Heads:
+def fit_heads(modality: Modality, rows: Rows, seen: Seen, compared: bool, rounds: int = ROUNDS) -> Heads:
     """Fit the heads of a modality on its training samples, each as it is and as a picture.
 
     Parameters
@@ -174,6 +174,8 @@ def fit_heads(modality: Modality, rows: Rows, seen: Seen, compared: bool) -> Hea
     seen : Seen
     compared : bool
         Whether the heads take the difference from the reference.
+    rounds : int
+        Of boosting.
     """
     mine, own = of_modality(modality, rows, seen, compared)
     values = np.concatenate([own, of_modality(modality, rows, seen, compared, pictured=True)[1]])
@@ -191,14 +193,14 @@ def fit_heads(modality: Modality, rows: Rows, seen: Seen, compared: bool) -> Hea
         truth = np.array([dict(map(tuple, row["steps"])).get(name, 0.0) for row in rows])
         alone = np.array([1.0 if len(row["steps"]) == 1 else 0.5 for row in rows])
         with_it = judged & (truth > 0)
-        severity.append(regressor(values[with_it], truth[with_it], (form * alone)[with_it]))
+        severity.append(regressor(values[with_it], truth[with_it], (form * alone)[with_it], rounds))
     graded = train & np.array([row["kind"] == "factorial" for row in rows])
     proxy = None
     if graded.any():
         truth = np.array([row.get("proxy", np.nan) for row in rows])
-        proxy = regressor(values[graded], truth[graded], form[graded])
+        proxy = regressor(values[graded], truth[graded], form[graded], rounds)
     assert np.array_equal(np.unique(called[judged]), np.arange(1 + len(kinds))), "a kind has no sample"
-    kind = classifier(values[judged], called[judged], weight[judged])
+    kind = classifier(values[judged], called[judged], weight[judged], rounds)
     return Heads(kinds, kind, tuple(severity), proxy, values.shape[1])
 
 
@@ -220,8 +222,14 @@ def proxy_out_of_fold(
 
 
 def all_heads(
-    modalities: Sequence[Modality], rows: Rows, seen: Seen, jobs: int, ways: Sequence[bool] = (False, True)
+    modalities: Sequence[Modality],
+    rows: Rows,
+    seen: Seen,
+    jobs: int,
+    *,
+    ways: Sequence[bool] = (False, True),
+    rounds: int = ROUNDS,
 ) -> dict[tuple[Modality, bool], Heads]:
     """Return the heads of every modality, without references and with them."""
     with threadpool_limits(jobs, "openmp"):
-        return {(modality, by): fit_heads(modality, rows, seen, by) for modality in modalities for by in ways}
+        return {(modality, by): fit_heads(modality, rows, seen, by, rounds) for modality in modalities for by in ways}

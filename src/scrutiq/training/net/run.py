@@ -41,6 +41,7 @@ from scrutiq.training.net.recipe import NetRecipe
 from scrutiq.training.net.said import Said, calibrated, judged, say
 from scrutiq.training.net.samples import Samples, make_samples, parts, plan, scenes
 from scrutiq.training.net.scales import COVERAGE, graded_scale, proxy_held, proxy_scale, reader_scale
+from scrutiq.training.net.trees import ROUNDS
 
 __all__ = ["train_net"]
 
@@ -116,7 +117,8 @@ def train_net(
     taught = time.monotonic()
 
     seen = look_samples(samples, out / "samples", jobs)
-    heads = all_heads(tuple(recipe.modalities), samples.rows, seen, jobs)
+    rounds = 2 if short else ROUNDS
+    heads = all_heads(tuple(recipe.modalities), samples.rows, seen, jobs, rounds=rounds)
     for (modality, by), one in heads.items():
         one.export(weights / heads_file(modality, by))
     alone, compared = (say(heads, recipe, samples.rows, seen, by) for by in (False, True))

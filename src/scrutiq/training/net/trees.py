@@ -17,16 +17,20 @@ try:
 except ImportError:
     raise MissingExtraError("Training", "train") from None
 
-__all__ = ["Fitted", "classifier", "export_trees", "forest", "regressor"]
+__all__ = ["ROUNDS", "Fitted", "classifier", "export_trees", "forest", "regressor"]
 
 #: What the functions here return (scikit-learn has no types).
 Fitted: TypeAlias = Any
 
+#: Of boosting.
+ROUNDS = 100
 #: Of the ONNX operators for machine learning.
 _ML_OPSET, _OPSET, _IR = 3, 17, 9
 
 
-def classifier(values: npt.NDArray[np.float32], called: npt.NDArray[Any], weight: npt.NDArray[Any]) -> Fitted:
+def classifier(
+    values: npt.NDArray[np.float32], called: npt.NDArray[Any], weight: npt.NDArray[Any], rounds: int = ROUNDS
+) -> Fitted:
     """Return trees that tell classes apart; their raw outputs are logits, one a class.
 
     Parameters
@@ -36,9 +40,11 @@ def classifier(values: npt.NDArray[np.float32], called: npt.NDArray[Any], weight
     called : ndarray of int, shape (N,)
         Classes 0, 1, ..., each of which occurs; three at least.
     weight : ndarray, shape (N,)
+    rounds : int
+        Of boosting.
     """
     model = HistGradientBoostingClassifier(
-        max_iter=100,
+        max_iter=rounds,
         learning_rate=0.08,
         max_leaf_nodes=6,
         min_samples_leaf=10,
@@ -50,10 +56,12 @@ def classifier(values: npt.NDArray[np.float32], called: npt.NDArray[Any], weight
     return model.fit(_told(values), called, weight)
 
 
-def regressor(values: npt.NDArray[np.float32], truth: npt.NDArray[Any], weight: npt.NDArray[Any]) -> Fitted:
+def regressor(
+    values: npt.NDArray[np.float32], truth: npt.NDArray[Any], weight: npt.NDArray[Any], rounds: int = ROUNDS
+) -> Fitted:
     """Return trees that predict a number, ``truth``; the other parameters are those of `classifier`."""
     model = HistGradientBoostingRegressor(
-        max_iter=100,
+        max_iter=rounds,
         learning_rate=0.08,
         max_leaf_nodes=3,
         min_samples_leaf=5,
