@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from scrutiq.assessors.net.planes import STRIDE, planes, thumbnail
+from scrutiq.assessors.net.session import session
 
 __all__ = ["Backbone", "Embedding"]
 
@@ -42,7 +42,7 @@ class Embedding:
 
 
 class Backbone:
-    """``backbone.onnx``, run by ONNX Runtime with one thread: images are worked on in parallel, not their parts.
+    """``backbone.onnx``, run by ONNX Runtime.
 
     Parameters
     ----------
@@ -50,14 +50,7 @@ class Backbone:
     """
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Without the arena, memory of one large image is given back.
-        options.enable_cpu_mem_arena = False
-        self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = session(path)
 
     def embed(self, shown: npt.NDArray[np.uint8]) -> Embedding:
         """Return the embedding of display levels, uint8, shape (H, W) or (H, W, 3), of any size."""

@@ -1,7 +1,6 @@
 """What an image's own measurements say: those of every degradation of its modality, and the general ones.
 
-Each degradation brings the quantity that gives it away. Beside the embedding they are the strongest sign of which fault
-an image has: the network does not have to learn what can be measured.
+Each degradation brings the quantity that gives it away: nothing has to learn what can be measured.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ def gauge(image: Image | Context) -> npt.NDArray[np.float32]:
 
     CT without a unit is measured as the picture of 8 bits that is displayed, without its pixel size: that is what the
     heads were fitted to beside CT in HU, and nothing then depends on the scale of the stored values. Of a large image
-    the middle is measured, at most 1024 pixels a side: some measurements take time and memory without
-    bound, and the heads were fitted to smaller ones.
+    the middle is measured, at most 1024 pixels a side: some measurements take time and memory without bound, and the
+    heads were fitted to smaller ones.
     """
     return context_of(image).once(_gauge)
 

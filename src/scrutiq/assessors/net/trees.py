@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from scrutiq.assessors.net.session import session
 from scrutiq.core import Modality
 
 __all__ = ["Trees", "heads_file"]
@@ -27,12 +27,7 @@ class Trees:
     """
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = session(path)
 
     def __call__(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the raw outputs, float32, shape (T,), of values, float32, shape (F,), NaN where missing."""

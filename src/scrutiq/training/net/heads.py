@@ -57,7 +57,7 @@ class Seen:
     measured : sequence of ndarray of float32
         The measurements of each image (`scrutiq.assessors.net.gauges`), NaN where missing; as many as its modality has.
     pictured : sequence of ndarray of float32
-        Those of the same image as a picture of 8 bits, without a unit and a size: so it comes from many archives.
+        Those of the same image as a picture of 8 bits, without a unit and a size, as many archives have it.
     """
 
     looks: Floats
